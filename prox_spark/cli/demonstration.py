@@ -1,0 +1,117 @@
+"""The last screen of the demo: what each pass did, one page before and after, what to try next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from prox_spark.cli.differences import difference
+from prox_spark.cli.screens import OUTCOMES, print_json, sum_of
+
+if TYPE_CHECKING:
+    from prox_spark.cli.invocation import Invocation
+    from prox_spark.demo import Demo, Example
+
+
+def show(options: Invocation, demo: Demo) -> None:
+    """Print the demo's last screen, or its JSON."""
+    if options.json:
+        return print_json(_json(demo))
+    console = options.console()
+    parts: list[RenderableType] = [Text(), *(Text(sum_of(summary)) for summary in demo.ingested)]
+    if not demo.new:
+        parts.append(Text("Nothing new to do: this lake has been through the passes before.", style="yellow"))
+    parts += [Text(), _passes(demo), _sentence(demo)]
+    if demo.example is not None:
+        parts += [Text(), _heading("One page, before and after"), *_example(demo.example)]
+    parts += [Text(), _heading("To try next"), *_next(demo)]
+    return console.print(Group(*parts))
+
+
+def _passes(demo: Demo) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("pass", style="bold")
+    table.add_column("version", justify="right")
+    table.add_column("pages", justify="right")
+    for outcome in ("kept", "edited", "dropped"):
+        table.add_column(outcome, justify="right", style=OUTCOMES[outcome])
+    table.add_column("words before", justify="right")
+    table.add_column("words after", justify="right")
+    table.add_column("removed", justify="right")
+    for item in demo.passes:
+        pages = item.kept + item.edited + item.dropped + item.failed
+        share = 1 - item.words_after / item.words_before if item.words_before else 0.0
+        numbers = (pages, item.kept, item.edited, item.dropped, item.words_before, item.words_after)
+        table.add_row(item.pass_name, str(item.version), *(f"{number:,}" for number in numbers), f"{share:.0%}")
+    return table
+
+
+def _sentence(demo: Demo) -> Text:
+    if not demo.passes:
+        return Text("No pass has been applied.")
+    first, last = demo.passes[0], demo.passes[-1]
+    return Text.assemble(
+        f"{demo.documents:,} pages went in with {first.words_before:,} words; ",
+        (f"{last.kept + last.edited:,} pages with {last.words_after:,} words", "bold"),
+        f" came out. All {demo.documents:,} are still rows of corpus, the dropped ones with their reason.",
+    )
+
+
+def _example(example: Example) -> list[RenderableType]:
+    before, after = (len(text.split()) for text in (example.before, example.after))
+    title = Text.assemble(
+        (example.url, "underline"), f"  {before:,} words → {after:,}", no_wrap=True, overflow="ellipsis"
+    )
+    return [title, Text(), difference(example.before, example.after)]
+
+
+def _next(demo: Demo) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for tells, line in commands(demo):
+        parts += [Text(f"# {tells}", style="dim"), Text(line, style="bold cyan"), Text()]
+    return parts[:-1]
+
+
+def commands(demo: Demo) -> list[tuple[str, str]]:
+    """Give the commands to try next, each with what it tells; they work when pasted."""
+    from prox_spark.demo.line import command
+
+    program = program_name()
+    lines = [(tells, command(program, query, demo.lake)) for tells, query in demo.queries]
+    if demo.example is not None:
+        line = f"{program} show {demo.example.doc_id[:8]} --lake {shlex.quote(demo.lake)}"
+        lines.append(("that page's whole life", line))
+    return lines
+
+
+def program_name() -> str:
+    """Give what a shell calls this program: its name where it is on the PATH, else its path."""
+    started = Path(sys.argv[0])
+    on_path = shutil.which("prox-spark")
+    if on_path is not None or started.name != "prox-spark":
+        return "prox-spark"
+    relative = os.path.relpath(started)
+    return shlex.quote(str(started) if relative.startswith("..") else f"./{relative}")
+
+
+def _json(demo: Demo) -> dict[str, object]:
+    return {
+        **asdict(demo),
+        "queries": [{"tells": tells, "query": query} for tells, query in demo.queries],
+        "commands": [line for _, line in commands(demo)],
+    }
+
+
+def _heading(title: str) -> Rule:
+    return Rule(Text(title, style="bold"), align="left", style="dim", characters="─")

@@ -1,0 +1,170 @@
+"""The options that every command has, before it or after it, and what they open: the configuration and the lake."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from prox_spark.cli.progress import Reporter
+    from prox_spark.config import Config
+    from prox_spark.tables import Lake
+
+PANEL = "Options of every command"
+
+GLOBAL_OPTIONS: dict[str, Any] = {
+    "lake": Annotated[
+        str | None,
+        typer.Option(metavar="PLACE", help="A folder or catalog.schema with the tables.", rich_help_panel=PANEL),
+    ],
+    "conf": Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Settings over conf/base.yaml; may be repeated.", rich_help_panel=PANEL),
+    ],
+    "set": Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="One setting over the files; may be repeated.", rich_help_panel=PANEL),
+    ],
+    "json": Annotated[
+        bool, typer.Option("--json", help="Print one JSON value, all else on stderr.", rich_help_panel=PANEL)
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=PANEL)],
+    "verbose": Annotated[
+        bool, typer.Option("--verbose", help="Show Spark's log and tracebacks.", rich_help_panel=PANEL)
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """Hold the options that every command has.
+
+    Attributes:
+        lake: Place of the lake; None takes the configuration's.
+        conf: Configuration files, in order.
+        set: `key=value` overrides, in order.
+        json: Print one JSON value on stdout.
+        quiet: Show no progress.
+        verbose: Show Spark's log and tracebacks.
+
+    """
+
+    lake: str | None = None
+    conf: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def under(self, outer: Invocation) -> Invocation:
+        """Add the options given before the command; those after it win."""
+        return Invocation(
+            lake=self.lake if self.lake is not None else outer.lake,
+            conf=(*outer.conf, *self.conf),
+            set=(*outer.set, *self.set),
+            json=self.json or outer.json,
+            quiet=self.quiet or outer.quiet,
+            verbose=self.verbose or outer.verbose,
+        )
+
+    def config(self) -> Config:
+        """Read and check the configuration.
+
+        Raises:
+            ConfigError: A setting cannot be.
+
+        """
+        from prox_spark.config import load
+        from prox_spark.errors import ConfigError
+
+        config = load(self.conf, self.set)
+        if self.lake is None:
+            return config
+        if not self.lake.strip():
+            raise ConfigError("--lake must be a folder or catalog.schema, got nothing")
+        return config.model_copy(update={"lake": self.lake})
+
+    def console(self, *, stderr: bool = False) -> Console:
+        """Give the console to print on; a stream that is no terminal gets lines as long as they need to be."""
+        from rich.console import Console
+
+        console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+        if not console.is_terminal:
+            console.width = WIDE
+        return console
+
+    @contextlib.contextmanager
+    def open(self, config: Config, *, create: bool = True) -> Iterator[tuple[Lake, Reporter]]:
+        """Open the lake in a Spark session, with a reporter for progress; interrupt Spark's jobs with the user.
+
+        A session that was there before stays; one started here is stopped.
+        """
+        from prox_spark.cli.progress import Reporter
+
+        with Reporter(self.console(stderr=True), shown=not self.quiet) as reporter:
+            with reporter.waiting("starting Spark"):
+                from prox_spark.session import active, session
+                from prox_spark.tables import Lake
+
+                ours = active() is None
+                spark = session(verbose=self.verbose, **config.spark)
+            try:
+                with reporter.waiting(f"opening {config.lake}"):
+                    lake = Lake.open(spark, config.lake, create=create)
+                yield lake, reporter
+            except KeyboardInterrupt:
+                with contextlib.suppress(Exception):
+                    spark.interruptAll()
+                raise
+            finally:
+                if ours:
+                    with contextlib.suppress(Exception):
+                        spark.stop()
+
+
+WIDE = 10_000
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of every command; it gets them as its first argument, an `Invocation`."""
+    signature = inspect.signature(function)
+    _, *own = signature.parameters.values()
+    hints = typing.get_type_hints(function, include_extras=True)
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(kind), annotation=kind)
+        for name, kind in GLOBAL_OPTIONS.items()
+    ]
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    has_context = "context" in signature.parameters
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        outer = values["context"].obj if has_context else values.pop("context").obj
+        options = _invocation({name: values.pop(name) for name in GLOBAL_OPTIONS})
+        function(options.under(outer) if isinstance(outer, Invocation) else options, **values)
+
+    own = [
+        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own
+    ]
+    parameters = [*own, *added, *([] if has_context else [context])]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _invocation(values: dict[str, Any]) -> Invocation:
+    lists = {name: tuple(values[name] or ()) for name in ("conf", "set")}
+    return Invocation(**{**values, **lists})
+
+
+def _default(kind: Any) -> Any:
+    return False if typing.get_args(kind)[0] is bool else None

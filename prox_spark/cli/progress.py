@@ -1,0 +1,146 @@
+"""Progress on stderr: documents, tokens a second and time left, as a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Task
+
+    from prox_spark.pipeline import Step
+
+LINE_SECONDS = 10.0
+"""Where there is no terminal, a line is written this often and at the end of each stage."""
+
+
+class Reporter:
+    """Show the steps of a command; give it to pipeline functions as `progress`.
+
+    Args:
+        console: Where to show them.
+        shown: False shows nothing.
+        clock: Gives seconds; tests pass their own.
+
+    """
+
+    def __init__(self, console: Console, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._shown = shown
+        self._clock = clock
+        self._bar = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            _Numbers(),
+            console=console,
+            transient=False,
+            disable=not (shown and console.is_terminal),
+        )
+        self._stage: str | None = None
+        self._task: TaskID | None = None
+        self._started = 0.0
+        self._written = 0.0
+
+    def __enter__(self) -> Reporter:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._finish()
+        elif self._task is not None:
+            self._bar.stop_task(self._task)
+        self._bar.stop()
+
+    def __call__(self, step: Step) -> None:
+        """Show one step."""
+        if step.stage != self._stage:
+            self._finish()
+            self._begin(step)
+        if self._task is not None:
+            self._bar.update(self._task, total=step.total or None, completed=step.done, tokens=step.tokens)
+        done = 0 < step.total <= step.done
+        if done or self._clock() - self._written >= LINE_SECONDS:
+            self._write(step)
+
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something without steps is under way, on a terminal only; it leaves no trace."""
+        task = self._bar.add_task(what, total=None, tokens=0)
+        try:
+            yield
+        finally:
+            self._bar.remove_task(task)
+
+    def _begin(self, step: Step) -> None:
+        self._stage = step.stage
+        self._started = self._written = self._clock()
+        self._task = self._bar.add_task(step.stage, total=step.total or None, tokens=0)
+
+    def _finish(self) -> None:
+        if self._task is None:
+            return
+        task = self._bar.tasks[self._bar.task_ids.index(self._task)]
+        # A stage that has ended is full, also where nobody knew before how long it would be.
+        total = task.total if task.total is not None else max(task.completed, 1)
+        self._bar.update(self._task, total=total, completed=total)
+        self._task = self._stage = None
+
+    def _write(self, step: Step) -> None:
+        self._written = self._clock()
+        if not self._shown or self._console.is_terminal:
+            return
+        elapsed = self._clock() - self._started
+        parts = [f"{step.stage}:", numbers(step.done, step.total, step.tokens, elapsed)]
+        self._console.print(Text(" ".join(parts)))
+
+
+def numbers(done: float, total: float | None, tokens: int, elapsed: float) -> str:
+    """Write documents, tokens a second and time left, as far as they are known.
+
+    >>> numbers(500, 2000, 90_000, 30)
+    '500 of 2,000 documents, 3,000 tokens/s, 1:30 left'
+    """
+    parts = []
+    if total:
+        parts.append(f"{done:,.0f} of {total:,.0f} documents")
+    elif done:
+        parts.append(f"{done:,.0f} documents")
+    if tokens and elapsed > 0:
+        parts.append(f"{tokens / elapsed:,.0f} tokens/s")
+    if total and 0 < done < total and elapsed > 0:
+        parts.append(f"{duration(elapsed / done * (total - done))} left")
+    elif not total or done >= total:
+        parts.append(duration(elapsed))
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people do.
+
+    >>> duration(0.4), duration(42), duration(3723)
+    ('0.4 s', '42 s', '1:02:03')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class _Numbers(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        elapsed = (task.finished_time if task.finished else task.elapsed) or 0.0
+        return Text(numbers(task.completed, task.total, task.fields.get("tokens", 0), elapsed), style="dim")

@@ -1,0 +1,118 @@
+"""One SQL statement of a user: asked of the lake, its rows as JSON, its mistakes as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    ArrayIndexOutOfBoundsException,
+    DateTimeException,
+    IllegalArgumentException,
+    NumberFormatException,
+    ParseException,
+    PySparkException,
+)
+from pyspark.sql import functions as F
+
+from prox_spark.errors import UserError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from prox_spark.tables import Lake
+
+MISTAKES = (
+    AnalysisException,
+    ArithmeticException,
+    ArrayIndexOutOfBoundsException,
+    DateTimeException,
+    IllegalArgumentException,
+    NumberFormatException,
+    ParseException,
+)
+"""What Spark raises when the statement, not the machine, is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold what a statement gave.
+
+    Attributes:
+        columns: Names of the columns, made different where the statement repeats one; none for a statement that
+            returns nothing.
+        rows: Rows as JSON objects, fetched while they are read.
+
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterator[str]
+
+
+def ask(lake: Lake, query: str) -> Answer:
+    """Ask one statement; its first rows have been computed when this returns.
+
+    Raises:
+        UserError: Spark does not understand the statement, or it cannot be computed.
+
+    """
+    with _explained():
+        frame = lake.sql(query.strip().rstrip(";"))
+        columns = distinct(frame.columns)
+        if not columns:
+            return Answer((), iter(()))
+        rows = _json_rows(frame.toDF(*columns))
+        first = list(islice(rows, 1))
+    return Answer(columns, _guarded(chain(first, rows)))
+
+
+def values(rows: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Read rows of JSON."""
+    return (json.loads(row) for row in rows)
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Tell names apart by a number where they occur more than once.
+
+    >>> distinct(["a", "b", "a"])
+    ('a', 'b', 'a_2')
+    """
+    given: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in given:
+            number += 1
+            candidate = f"{name}_{number}"
+        given.append(candidate)
+    return tuple(given)
+
+
+def _json_rows(frame: DataFrame) -> Iterator[str]:
+    # Spark writes the JSON: timestamps get their zone and bytes become base64, neither of which Python's rows keep.
+    quoted = [F.col(f"`{name.replace('`', '``')}`") for name in frame.columns]
+    lines = frame.select(F.to_json(F.struct(*quoted), {"ignoreNullFields": "false"}).alias("row"))
+    return (row["row"] for row in lines.toLocalIterator())
+
+
+def _guarded(rows: Iterator[str]) -> Iterator[str]:
+    with _explained():
+        yield from rows
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except MISTAKES as error:
+        raise UserError(_first_line(error)) from error
+
+
+def _first_line(error: PySparkException) -> str:
+    text = (error.getMessage() or str(error)).strip().split("\n\nJVM stacktrace", 1)[0]
+    return text.split("\n", 1)[0]

@@ -1,0 +1,259 @@
+"""What the commands print: tables for people, or the one JSON value that `--json` asks for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from prox_spark.cli.differences import difference
+from prox_spark.cli.progress import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from prox_spark.cli.invocation import Invocation
+    from prox_spark.cli.queries import Answer
+    from prox_spark.doctor import Finding
+    from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
+
+LONGEST_CELL = 200
+OUTCOMES = {"kept": "green", "edited": "cyan", "dropped": "red", "failed": "bold red", "not_run": "yellow"}
+
+
+def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
+    """Show what an ingest did."""
+    if options.json:
+        return print_json(asdict(summary))
+    console = options.console()
+    console.print(sum_of(summary))
+    if summary.quarantined:
+        query = "SELECT reason, count(*) FROM quarantine GROUP BY reason"
+        console.print(Text(f'Why records were quarantined: prox-spark sql "{query}" --lake {lake}', style="dim"))
+    if summary.documents == 0:
+        console.print("Nothing new: every record is in the lake already, or could not be read.")
+    else:
+        console.print(f"corpus is at version {summary.corpus_version} ({duration(summary.seconds)})")
+    return None
+
+
+def sum_of(summary: IngestSummary) -> str:
+    """Write the sum that always holds.
+
+    >>> from types import SimpleNamespace
+    >>> sum_of(SimpleNamespace(records=1200, documents=1190, duplicates=7, quarantined=3))
+    '1,200 records = 1,190 documents + 7 duplicates + 3 quarantined'
+    """
+    return (
+        f"{summary.records:,} records = {summary.documents:,} documents + {summary.duplicates:,} duplicates "
+        f"+ {summary.quarantined:,} quarantined"
+    )
+
+
+def refined(options: Invocation, summary: RefineSummary) -> None:
+    """Show what a refine did."""
+    if options.json:
+        return print_json(asdict(summary))
+    return options.console().print(refine_line(summary))
+
+
+def refine_line(summary: RefineSummary) -> str:
+    """Say in one line what a refine did."""
+    if summary.texts == 0:
+        return f"refine {summary.pass_name}: nothing to do, every text has its program"
+    rate = (summary.prompt_tokens + summary.output_tokens) / summary.seconds if summary.seconds else 0.0
+    failed = f", {summary.errors:,} failed" if summary.errors else ""
+    return (
+        f"refine {summary.pass_name}: {summary.texts:,} texts in {summary.waves} wave{'s'[: summary.waves != 1]}"
+        f"{failed}, {rate:,.0f} tokens/s ({duration(summary.seconds)})"
+    )
+
+
+def applied(options: Invocation, summary: ApplySummary) -> None:
+    """Show what an apply did."""
+    if options.json:
+        return print_json(asdict(summary))
+    return options.console().print(apply_line(summary))
+
+
+def apply_line(summary: ApplySummary) -> Text:
+    """Say in one line what an apply did and what the corpus holds after it."""
+    line = Text(f"apply {summary.pass_name}: ")
+    line.append("nothing to do" if summary.version is None else f"corpus version {summary.version}")
+    for outcome, style in OUTCOMES.items():
+        number = getattr(summary, outcome)
+        if number or outcome in ("kept", "edited", "dropped"):
+            line.append(", ").append(f"{number:,} {outcome.replace('_', ' ')}", style=style)
+    if summary.version is not None:
+        line.append(f" ({duration(summary.seconds)})")
+    return line
+
+
+def ran(options: Invocation, summaries: Sequence[tuple[RefineSummary, ApplySummary]]) -> None:
+    """Show what a run of all passes did."""
+    if options.json:
+        passes = [{"refine": asdict(refine), "apply": asdict(apply)} for refine, apply in summaries]
+        return print_json({"passes": passes})
+    console = options.console()
+    for refine, apply in summaries:
+        console.print(refine_line(refine))
+        console.print(apply_line(apply))
+    return None
+
+
+def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
+    """Show the versions of the corpus."""
+    if options.json:
+        return print_json(versions)
+    if not versions:
+        return options.console().print("The corpus has no version yet: prox-spark ingest SOURCE PATH…")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    numbers = ("kept", "edited", "dropped", "failed", "not_run", "words_before", "words_after")
+    shown = [name for name in versions[0] if name != "run_id"]
+    for name in shown:
+        table.add_column(name.replace("_", " "), justify="right" if name in ("version", *numbers) else "left")
+    for row in versions:
+        table.add_row(*(cell(row[name], thousands=name in numbers) for name in shown))
+    return options.console().print(table)
+
+
+def document(options: Invocation, life: dict[str, Any]) -> None:
+    """Show one document's life."""
+    if options.json:
+        return print_json(life)
+    console = options.console()
+    source = life["document"]
+    console.print(Text(source["url"] or "(no URL)", style="bold"))
+    console.print(Text(f"{source['doc_id']}  {source['source']}, {source['snapshot']}", style="dim"))
+    before = source["text"]
+    for row in life["versions"]:
+        console.print()
+        console.print(_stage(row))
+        _operations(console, row["ops"] or [])
+        if row["text"] is not None and row["text"] != before:
+            console.print()
+            console.print(difference(before, row["text"]))
+        before = row["text"] if row["text"] is not None else before
+    if life["versions"] and life["versions"][-1]["text"] == source["text"]:
+        console.print()
+        console.print(Text(source["text"]))
+    return None
+
+
+def _stage(row: dict[str, Any]) -> Text:
+    outcome = row["outcome"]
+    line = Text.assemble(
+        (f"version {row['version']}", "bold"),
+        f"  {row['pass_name'] or 'ingest'}: ",
+        (outcome.replace("_", " "), OUTCOMES.get(outcome, "")),
+    )
+    if row["reason"]:
+        line.append(f" ({row['reason']})")
+    if row["words_before"] is not None:
+        line.append(f", {row['words_before']:,} words → {row['words_after']:,}")
+    return line
+
+
+def _operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
+    for op in ops:
+        sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")
+        why = f"  {op['reason']}" if op["reason"] else ""
+        console.print(Text.assemble("  ", (sign, style), f" {call(op)}", (why, "dim")), crop=True, no_wrap=True)
+
+
+def call(op: dict[str, Any]) -> str:
+    """Write an operation as the language does.
+
+    >>> call({"op": "remove_lines", "line_start": 0, "line_end": 4})
+    'remove_lines(line_start=0, line_end=4)'
+    """
+    if op["op"] == "remove_lines":
+        return f"remove_lines(line_start={op['line_start']}, line_end={op['line_end']})"
+    if op["op"] == "normalize":
+        quoted = (json.dumps(op[name], ensure_ascii=False) for name in ("source", "target"))
+        return "normalize(source_str={}, target_str={})".format(*quoted)
+    return f"{op['op']}()"
+
+
+def answer(options: Invocation, given: Answer, limit: int) -> None:
+    """Show the rows of a query: the first `limit` as a table, or all of them as one JSON array."""
+    if options.json:
+        return _print_array(given.rows)
+    console = options.console()
+    if not given.columns:
+        return console.print("done")
+    rows = [json.loads(row) for row in islice(given.rows, limit)]
+    more = next(given.rows, None) is not None
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in given.columns:
+        numeric = any(_is_number(row.get(name)) for row in rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(row.get(name)) for name in given.columns))
+    console.print(table)
+    if more:
+        return console.print(Text(f"the first {limit:,} rows; more with --limit, all with --json", style="dim"))
+    return console.print(Text(f"{len(rows):,} row{'s'[: len(rows) != 1]}", style="dim"))
+
+
+def findings(options: Invocation, found: Sequence[Finding]) -> None:
+    """Show what doctor found."""
+    if options.json:
+        return print_json([asdict(finding) for finding in found])
+    console = options.console()
+    width = max(len(finding.name) for finding in found)
+    for finding in found:
+        sign = Text("ok   ", style="green") if finding.ok else Text("wrong", style="bold red")
+        console.print(Text.assemble(sign, f"  {finding.name:<{width}}  ", finding.detail))
+    return None
+
+
+def cell(value: object, *, thousands: bool = False) -> Text:
+    """Write a value on one line, cut where it is long."""
+    if value is None:
+        return Text("-", style="dim")
+    if thousands and isinstance(value, int):
+        return Text(f"{value:,}")
+    if isinstance(value, bool):
+        return Text("true" if value else "false")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    flat = "".join(character if character.isprintable() else _visible(character) for character in text[:LONGEST_CELL])
+    return Text(f"{flat}…" if len(text) > LONGEST_CELL else flat)
+
+
+def print_json(value: object) -> None:
+    """Print the one JSON value of a command."""
+    print(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _print_array(rows: Iterable[str]) -> None:
+    separator = "["
+    for row in rows:
+        sys.stdout.write(f"{separator}{row}")
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[" else "]\n")
+
+
+def _plain(value: object) -> object:
+    """Write what JSON lacks: moments as ISO 8601, bytes as hex."""
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
+    isoformat = getattr(value, "isoformat", None)
+    if isoformat is None:
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    return isoformat()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _visible(character: str) -> str:
+    return {"\n": "↵", "\t": " ", "\r": "␍"}.get(character, "�")

@@ -1,0 +1,122 @@
+"""What pydantic found, as one line that names the key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from prox_spark.config.sections import NAME, Config, Section
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_too_short": "not empty",
+    "tuple_type": "a list",
+    "dict_type": "a section of keys",
+    "model_type": "a section of keys",
+    "model_attributes_type": "a section of keys",
+    "too_short": "a list of at least one",
+}
+
+
+def messages(error: ValidationError, tree: Mapping[str, Any]) -> Iterator[str]:
+    """Write each finding as one line; `tree` is what was checked."""
+    for item in error.errors():
+        yield _message(item, tree)
+
+
+def _message(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
+    key, kind, context = _dotted(error["loc"], tree), error["type"], error.get("ctx", {})
+    got = f"got {shown(error['input'])}"
+    match kind:
+        case "extra_forbidden":
+            return _unknown(error["loc"], key)
+        case "missing":
+            return f"{key} is missing"
+        case "literal_error":
+            return f"{key} must be one of {_allowed(context['expected'])}, {got}"
+        case "greater_than_equal":
+            return f"{key} must be at least {_number(context['ge'])}, {got}"
+        case "less_than_equal":
+            return f"{key} must be at most {_number(context['le'])}, {got}"
+        case "greater_than":
+            return f"{key} must be more than {_number(context['gt'])}, {got}"
+        case "string_pattern_mismatch":
+            return f"{key} must be lower-case letters, digits, - and _, beginning with a letter, {got}"
+        case "needed":
+            at = key if not key else f"{key}."
+            return f"{at}{error['msg']}"
+        case "spark_key" | "secret" | "same_name":
+            return f"{key} {error['msg']}"
+        case _:
+            return f"{key or 'the configuration'} must be {_EXPECTED.get(kind, error['msg'])}, {got}"
+
+
+def _dotted(location: tuple[int | str, ...], tree: Any) -> str:
+    """Write a location as the user would: a pass by its name where it has one."""
+    parts = []
+    for part in location:
+        if isinstance(part, int):
+            tree = tree[part] if isinstance(tree, list) and part < len(tree) else None
+            name = tree.get("name") if isinstance(tree, Mapping) else None
+            parts.append(name if isinstance(name, str) and re.match(NAME, name) else str(part))
+        else:
+            tree = tree.get(part) if isinstance(tree, Mapping) else None
+            parts.append(part)
+    return ".".join(parts)
+
+
+def _unknown(location: tuple[int | str, ...], key: str) -> str:
+    known = list(_section_at(location[:-1]).model_fields)
+    prefix = key.rpartition(".")[0]
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    dotted = [f"{prefix}.{name}" if prefix else name for name in near]
+    hint = f"did you mean {dotted[0]}? " if dotted else ""
+    return f"{key} is not a setting; {hint}known keys{f' of {prefix}' if prefix else ''}: {', '.join(known)}"
+
+
+def _section_at(location: Iterable[int | str]) -> type[Section]:
+    section: type[Section] = Config
+    for part in location:
+        if isinstance(part, str):
+            section = _section_in(typing.get_type_hints(section)[part]) or section
+    return section
+
+
+def _section_in(hint: Any) -> type[Section] | None:
+    """Find the section in a type such as tuple[PassSettings, ...] or EngineSettings | None."""
+    if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and issubclass(hint, Section):
+        return hint
+    found = (_section_in(argument) for argument in typing.get_args(hint))
+    return next((section for section in found if section is not None), None)
+
+
+def _allowed(expected: str) -> str:
+    return expected.replace("'", "").replace(" or ", ", ")
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shown(value: object) -> str:
+    """Write a value that was found, briefly."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a section of keys"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}"
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

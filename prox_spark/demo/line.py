@@ -1,0 +1,167 @@
+"""Take the sample through the line, and choose what is worth showing of it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prox_spark import pipeline
+
+if TYPE_CHECKING:
+    from prox_spark.config import Config
+    from prox_spark.pipeline import IngestSummary, Progress
+    from prox_spark.tables import Lake
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """Count what one pass did to the documents that reached it.
+
+    Attributes:
+        pass_name: The pass.
+        version: The version of the corpus that it made.
+        kept: Documents left as they were.
+        edited: Documents left with other text.
+        dropped: Documents dropped.
+        failed: Documents that the engine could not answer for.
+        words_before: Words that reached it.
+        words_after: Words that it left.
+
+    """
+
+    pass_name: str
+    version: int
+    kept: int
+    edited: int
+    dropped: int
+    failed: int
+    words_before: int
+    words_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Hold one document before and after the passes."""
+
+    doc_id: str
+    url: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Hold what the demo did and what to do next.
+
+    Attributes:
+        lake: Where it is.
+        ingested: One summary per layout of the sample.
+        documents: Documents in the corpus.
+        passes: What each pass did, in order.
+        example: One document that was edited; None when none was.
+        queries: SQL to try next, with what each one tells.
+        new: Whether anything was done; False when all was done before.
+
+    """
+
+    lake: str
+    ingested: tuple[IngestSummary, ...]
+    documents: int
+    passes: tuple[PassResult, ...]
+    example: Example | None
+    queries: tuple[tuple[str, str], ...]
+    new: bool
+
+
+def sample() -> tuple[tuple[str, str], ...]:
+    """Give the sources of the sample and their places."""
+    return (("c4", str(DATA / "c4" / "en.noclean")), ("fineweb", str(DATA / "fineweb")))
+
+
+def build(lake: Lake, config: Config, progress: Progress | None = None) -> Demo:
+    """Ingest the sample, run all passes, and say what became of it; what is done already is not done again."""
+    ingested = tuple(
+        pipeline.ingest(lake, source, [path], settings=config.ingest, progress=progress) for source, path in sample()
+    )
+    summaries = pipeline.run(lake, config, progress=progress)
+    changed = any(item.documents for item in ingested) or any(apply.version is not None for _, apply in summaries)
+    passes = results(lake, tuple(item.name for item in config.passes))
+    return Demo(
+        lake=lake.location,
+        ingested=ingested,
+        documents=lake.count("corpus"),
+        passes=passes,
+        example=example(lake),
+        queries=queries(lake),
+        new=changed,
+    )
+
+
+def results(lake: Lake, names: tuple[str, ...]) -> tuple[PassResult, ...]:
+    """Count, for each pass, the fate of the documents that it executed, in the newest version that it made."""
+    newest = lake.sql("SELECT pass_name, max(version) AS version FROM versions GROUP BY pass_name").collect()
+    versions = {row["pass_name"]: int(row["version"]) for row in newest}
+    return tuple(_result(lake, name, versions[name]) for name in names if name in versions)
+
+
+def _result(lake: Lake, name: str, version: int) -> PassResult:
+    rows = lake.sql(
+        "SELECT outcome, count(*) AS documents, sum(words_before) AS words_before, sum(words_after) AS words_after "
+        f"FROM corpus VERSION AS OF {version} WHERE pass_name = '{name}' GROUP BY outcome"
+    ).collect()
+    counts = {row["outcome"]: int(row["documents"]) for row in rows}
+    words = {key: sum(int(row[key] or 0) for row in rows) for key in ("words_before", "words_after")}
+    fates = {outcome: counts.get(outcome, 0) for outcome in ("kept", "edited", "dropped", "failed")}
+    return PassResult(name, version, **fates, **words)
+
+
+def example(lake: Lake) -> Example | None:
+    """Choose the edited page that shows most in little room: short, with a middling share removed, always the same."""
+    row = lake.sql(
+        """
+        SELECT c.doc_id, c.url, d.text AS before, c.text AS after
+        FROM corpus AS c JOIN documents AS d ON d.doc_id = c.doc_id
+        WHERE c.outcome = 'edited' AND c.words_after >= 100
+        ORDER BY abs(size(split(d.text, '\\n')) - 40) / 40 + 2 * abs(c.words_after / c.words_before - 0.6), c.doc_id
+        LIMIT 1
+        """
+    ).first()
+    return Example(row["doc_id"], row["url"], row["before"], row["after"]) if row is not None else None
+
+
+def queries(lake: Lake) -> tuple[tuple[str, str], ...]:
+    """Give three queries to try next, each with what it tells; they hold for this lake as it is now."""
+    ingested = lake.sql("SELECT max(version) AS version FROM versions WHERE name = 'ingest'").first()
+    raw = int(ingested["version"]) if ingested is not None and ingested["version"] is not None else 0
+    return (
+        (
+            "every version of the corpus: no pass changes the number of documents",
+            "SELECT version, name, pass_name, kept, edited, dropped, not_run FROM versions ORDER BY version",
+        ),
+        (
+            "what the passes did to the pages that lost the most words",
+            "SELECT url, pass_name, op, line_start, line_end, words_removed FROM edits "
+            "ORDER BY words_removed DESC, url LIMIT 5",
+        ),
+        (
+            "what the dropped pages began with, read from the version before the passes",
+            f"SELECT now.url, left(then.text, 40) AS began FROM corpus AS now JOIN corpus VERSION AS OF {raw} AS then "
+            "ON then.doc_id = now.doc_id WHERE now.outcome = 'dropped' ORDER BY now.url LIMIT 5",
+        ),
+    )
+
+
+def command(program: str, query: str, lake: str) -> str:
+    """Write a query as a command line that works when it is pasted.
+
+    >>> command("prox-spark", "SELECT 1", "my lake")
+    "prox-spark sql 'SELECT 1' --lake 'my lake'"
+    """
+    quoted = f'"{query}"' if not set(query) & set('"$`\\!') else shlex.quote(query)
+    if " " not in query:
+        quoted = shlex.quote(query)
+    return f"{program} sql {quoted} --lake {shlex.quote(lake)}"

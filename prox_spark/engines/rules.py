@@ -1,0 +1,147 @@
+"""The rules engine: the published heuristics answer prompts with programs, as a model would; the baseline to beat.
+
+A document prompt is answered `keep_doc()`, or `drop_doc()` with the first broken rule as a comment. A chunk prompt is
+answered with C4's rule for lines: `remove_lines` for every run of lines that C4 drops, headings included, and
+`normalize` for the marks of edited pages. C4's two rules that drop a whole page for one line (a curly bracket, lorem
+ipsum) drop that line here, as a chunk cannot drop its document. Two things differ from C4 and keep the paragraphs
+of a page: a blank line goes only when it follows a line that goes, and a citation such as [12] goes only where it
+cannot be code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from prox_spark.chunks import WordTokenizer
+from prox_spark.engines.quality import broken_rules, c4_line
+from prox_spark.engines.seam import Completion, Prompt
+
+if TYPE_CHECKING:
+    from prox_spark.config import RuleSet
+
+RULES_VERSION = 1
+"""Part of the fingerprint: raise it with every change of what the rules answer."""
+
+_NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)
+_CITATION = re.compile(r"\[(?:[0-9]{1,3}|edit|citation needed)\]")
+_CITED = '.,;:!?"\u201d)'
+
+
+class RulesEngine:
+    """Answer prompts by rules; needs no model, no GPU and no file."""
+
+    def __init__(self, rule_sets: Sequence[RuleSet] = ("c4", "gopher", "fineweb")) -> None:
+        """Take the sets whose document rules count; the rule for lines is C4's in any case."""
+        self._rule_sets = tuple(rule_sets)
+        self._tokenizer = WordTokenizer()
+
+    @property
+    def tokenizer(self) -> WordTokenizer:
+        """Count words, as there is no model."""
+        return self._tokenizer
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """Answer every prompt; the answers are never cut, as they cost nothing."""
+        programs = [self._program(prompt) for prompt in prompts]
+        asked = self._tokenizer.count([prompt.text for prompt in prompts])
+        answered = self._tokenizer.count(programs)
+        return [
+            Completion(program, "stop", prompt_tokens, output_tokens)
+            for program, prompt_tokens, output_tokens in zip(programs, asked, answered, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Do nothing: rules hold nothing."""
+
+    def _program(self, prompt: Prompt) -> str:
+        if prompt.level == "document":
+            return document_program(prompt.text, self._rule_sets)
+        return chunk_program(prompt.text)
+
+
+def document_program(text: str, rule_sets: Sequence[RuleSet]) -> str:
+    """Write the program for a document.
+
+    >>> document_program("Too short.", ["gopher"])
+    'drop_doc()  # gopher_short'
+    """
+    broken = broken_rules(text, rule_sets)
+    return f"drop_doc()  # {broken[0]}" if broken else "keep_doc()"
+
+
+def chunk_program(prompt: str) -> str:
+    r"""Write the program for a chunk of numbered lines.
+
+    >>> chunk_program("[007]Home\n[008]About us\n[009]It rained all day long.[2]")
+    'remove_lines(start=7, end=8)\nnormalize(source_str="[2]", target_str="")'
+    """
+    lines = list(_numbered_lines(prompt))
+    goes = _removed([text for _, text in lines])
+    calls = [f"remove_lines(start={start}, end={end})" for start, end in _ranges(lines, goes)]
+    kept = [text for (_, text), gone in zip(lines, goes, strict=True) if not gone]
+    calls += [f'normalize(source_str="{mark}", target_str="")' for mark in _marks([text for _, text in lines], kept)]
+    return "\n".join(calls) or "keep_chunk()"
+
+
+def _numbered_lines(prompt: str) -> Iterator[tuple[int, str]]:
+    """Read the numbers and texts of a chunk; lines without a number belong to the wrapper of the prompt."""
+    for line in prompt.split("\n"):
+        if match := _NUMBERED.fullmatch(line):
+            yield int(match[1]), match[2]
+
+
+def _removed(texts: Sequence[str]) -> list[bool]:
+    """Say for each line whether it goes; a blank line shares the fate of the line before it."""
+    fates: list[bool] = []
+    for text in texts:
+        if text.strip():
+            fates.append(_breaks_a_rule(text))
+        else:
+            fates.append(bool(fates) and fates[-1])
+    return fates
+
+
+def _breaks_a_rule(text: str) -> bool:
+    bare = _CITATION.sub("", text)
+    return c4_line(bare) is not None or "{" in bare or "lorem ipsum" in bare.lower()
+
+
+def _ranges(lines: Sequence[tuple[int, str]], goes: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Join the lines that go into ranges of consecutive numbers, both ends inclusive."""
+    start = end = None
+    for (number, _), gone in zip(lines, goes, strict=True):
+        if not gone:
+            continue
+        if start is None or end is None:
+            start = end = number
+        elif number == end + 1:
+            end = number
+        else:
+            yield start, end
+            start = end = number
+    if start is not None and end is not None:
+        yield start, end
+
+
+def _marks(texts: Sequence[str], kept: Sequence[str]) -> list[str]:
+    """Find the citation marks in the kept lines, in the order in which they first stand there.
+
+    `normalize` changes every place in the chunk, so a number in brackets is taken only if each place where it stands
+    is right behind punctuation, as citations are and array indexes (`a[1]`) and list labels (`[1] Smith`) are not.
+    """
+    found = dict.fromkeys(mark for text in kept for mark in _CITATION.findall(text))
+    unsafe = {mark for text in texts for mark in _not_citations(text)}
+    return [mark for mark in found if mark not in unsafe]
+
+
+def _not_citations(text: str) -> Iterator[str]:
+    """Find numbers in brackets that stand neither behind punctuation nor behind such a citation."""
+    end_of_last = -1
+    for match in _CITATION.finditer(text):
+        start = match.start()
+        if not match[0][1].isdigit() or start == end_of_last or (start > 0 and text[start - 1] in _CITED):
+            end_of_last = match.end()
+        else:
+            yield match[0]

@@ -1,0 +1,91 @@
+"""The tokenizer of a model, with the two ways in which Llama tokenizers treat text after a special token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from prox_spark.engines.seam import DummyPrefix
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+_SPACE = "\u2581"
+
+
+class ModelTokenizer:
+    """Wrap a `tokenizers.Tokenizer`; its padding and truncation are switched off, its own BOS rule is kept."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Copy `backend`, so that nothing done here changes the caller's."""
+        self._first, self._always = _variants(backend)
+        template = self._first.encode("a").ids
+        plain = self._first.encode("a", add_special_tokens=False).ids
+        self._bos = template[: len(template) - len(plain)] if template[-len(plain) :] == plain else []
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, BOS included, in one batched call."""
+        encodings = self._first.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(encoding) + len(self._bos) for encoding in encodings]
+
+    def encode(self, text: str, *, add_bos: bool = True, dummy_prefix: DummyPrefix = "first") -> list[int]:
+        """Encode `text`; special tokens written out in it become their ids (see `PromptTokenizer`)."""
+        backend = self._first if dummy_prefix == "first" else self._always
+        ids = backend.encode(text, add_special_tokens=False).ids
+        return [*self._bos, *ids] if add_bos else ids
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Decode without special tokens."""
+        return self._first.decode(list(token_ids), skip_special_tokens=True)
+
+    def truncate(self, text: str, max_tokens: int) -> str:
+        """Give the longest prefix of `text` that has at most `max_tokens` tokens, BOS not counted.
+
+        A text far over the limit is not encoded as a whole: a window that doubles until it holds enough tokens is.
+        """
+        window = max(1, 8 * max_tokens)
+        while True:
+            encoding = self._first.encode(text[:window], add_special_tokens=False)
+            if len(encoding) > max_tokens:
+                return text[: encoding.offsets[max(0, max_tokens)][0]]
+            if window >= len(text):
+                return text
+            window *= 2
+
+
+def _variants(backend: Backend) -> tuple[Backend, Backend]:
+    """Make the two forms of a Llama tokenizer; any other tokenizer has only one.
+
+    Measured with Llama 2's vocabulary: `<s>[INST]` is 1, 29961 in the form `first` (the slow tokenizer with
+    legacy=False, and transformers 5) and 1, 518 in the form `always` (tokenizer.json as it was converted).
+    """
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers
+
+    shipped: Backend = Tokenizer.from_str(backend.to_str())
+    shipped.no_padding()
+    shipped.no_truncation()
+    if not _is_llama(json.loads(backend.to_str())):
+        return shipped, shipped
+    first, always = Tokenizer.from_str(shipped.to_str()), shipped
+    first.normalizer = None
+    first.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="first", split=False)
+    always.normalizer = normalizers.Sequence([normalizers.Prepend(_SPACE), normalizers.Replace(" ", _SPACE)])
+    always.pre_tokenizer = None
+    return first, always
+
+
+def _is_llama(parts: dict[str, object]) -> bool:
+    """Say whether the text is prepared as SentencePiece's Llama models do: spaces as U+2581 and a dummy prefix."""
+    prepend = {"type": "Prepend", "prepend": _SPACE}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
+    if parts["pre_tokenizer"] is None:
+        return parts["normalizer"] == {"type": "Sequence", "normalizers": [prepend, replace]}
+    splitter = parts["pre_tokenizer"]
+    return (
+        parts["normalizer"] is None
+        and isinstance(splitter, dict)
+        and splitter.get("type") == "Metaspace"
+        and splitter.get("split") is False
+        and splitter.get("prepend_scheme") in ("first", "always")
+    )

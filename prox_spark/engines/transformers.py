@@ -1,0 +1,237 @@
+"""The transformers engine: any causal language model from a folder or the hub, on a CPU or a GPU, decoded greedily."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prox_spark.engines.batching import Limits, Request, batches, isolate
+from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.engines.tokenizer import ModelTokenizer
+from prox_spark.errors import EngineError, TaskError
+
+if TYPE_CHECKING:
+    from prox_spark.config import EngineSettings
+
+logger = logging.getLogger(__name__)
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BATCH_TOKENS = 131_072  # 64 prompts of the published models' whole context; their KV cache is then about 0.8 GB
+
+
+class TransformersEngine:
+    """Generate with a model that is loaded once; weights come from safetensors only, and no code from the model runs.
+
+    Batches are sorted by length and padded on the left. A batch that runs out of memory is halved, and the smaller
+    size is kept; a batch that fails otherwise is halved until the prompt to blame stands alone. Calls from several
+    threads wait for each other.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Load the model and its tokenizer.
+
+        Raises:
+            EngineError: The model, its revision or the device cannot be had as configured.
+        """
+        import torch
+
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)  # Spark starts its workers with OMP_NUM_THREADS=1
+        self._device = _device(settings.device)
+        dtype = settings.dtype if settings.dtype != "auto" else "float32" if self._device == "cpu" else "bfloat16"
+        try:
+            loaded, tokenizer = _load(source_of(settings), getattr(torch, dtype))
+            self._model: Any = loaded.eval().requires_grad_(False).to(self._device)
+            self._tokenizer = ModelTokenizer(tokenizer.backend_tokenizer)
+        except EngineError:
+            raise
+        except Exception as error:  # a folder of a model can be broken in every way that its libraries know
+            raise EngineError(f"engine.model {settings.model} cannot be loaded: {error}") from error
+        self._eos = _eos_ids(self._model, tokenizer)
+        self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
+        self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
+        self._context, self._limits = _limits(self._model.config, settings.batch_size)
+        self._lock = threading.Lock()
+        self._model.generation_config = self._greedy(None)  # a shipped one may sample or punish repetition
+
+    @property
+    def tokenizer(self) -> ModelTokenizer:
+        """Count, encode and decode as the model does."""
+        return self._tokenizer
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """Answer every prompt; one that does not fit the context is `skipped`, one that fails is an `error`.
+
+        Raises:
+            TaskError: The device is lost; a fresh worker may still succeed.
+        """
+        answers: dict[int, Completion] = {}
+        requests = []
+        for index, prompt in enumerate(prompts):
+            request = self._request(index, prompt)
+            refusal = self._refusal(request)
+            if refusal is None:
+                requests.append(request)
+            else:
+                answers[index] = refusal
+        with self._lock:
+            for batch in batches(requests, self._limits):
+                for part in _parts(batch, self._limits.size):
+                    answers.update(isolate(part, self._answer, _failure))
+        return [answers[index] for index in range(len(prompts))]
+
+    def close(self) -> None:
+        """Free the model and the memory of its device."""
+        with self._lock:
+            self._model = None
+            _free(self._device)
+
+    def _request(self, index: int, prompt: Prompt) -> Request:
+        token_ids = prompt.token_ids
+        if token_ids is None:
+            token_ids = tuple(self._tokenizer.encode(prompt.text))
+        return Request(index, token_ids, prompt.max_new_tokens)
+
+    def _refusal(self, request: Request) -> Completion | None:
+        """Refuse what would fail in the model; on a GPU an id outside the vocabulary would take the process with it."""
+        length, limit = len(request.token_ids), request.max_new_tokens
+        if self._context is not None and length > self._context - limit:
+            message = f"the prompt has {length} tokens; the context of {self._context} less {limit} new ones is shorter"
+            return Completion("", "skipped", length, 0, message)
+        if length == 0 or limit < 1:
+            return Completion("", "error", length, 0, f"{length} prompt tokens and {limit} new ones: both must be more")
+        if min(request.token_ids) < 0 or max(request.token_ids) >= self._vocabulary:
+            return Completion("", "error", length, 0, f"a token id is outside the vocabulary of {self._vocabulary}")
+        return None
+
+    def _answer(self, batch: Sequence[Request]) -> list[Completion]:
+        import torch
+
+        if self._model is None:
+            raise TaskError("the engine was closed while it was in use")
+        try:
+            rows = self._generate(batch)
+        except torch.OutOfMemoryError:
+            self._limits = Limits(max(1, len(batch) // 2), self._limits.tokens, self._limits.positions)
+            _free(self._device)
+            logger.warning("out of memory with %d prompts; going on with %d at a time", len(batch), self._limits.size)
+            raise
+        except torch.AcceleratorError as error:
+            raise TaskError(f"the device failed: {error}") from error
+        return [self._completion(request, row) for request, row in zip(batch, rows, strict=True)]
+
+    def _generate(self, batch: Sequence[Request]) -> list[list[int]]:
+        import torch
+
+        width = max(len(request.token_ids) for request in batch)
+        ids = [[self._pad] * (width - len(r.token_ids)) + list(r.token_ids) for r in batch]
+        mask = [[0] * (width - len(r.token_ids)) + [1] * len(r.token_ids) for r in batch]
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=torch.tensor(ids, device=self._device),
+                attention_mask=torch.tensor(mask, device=self._device),
+                generation_config=self._greedy(max(request.max_new_tokens for request in batch)),
+            )
+        rows: list[list[int]] = output[:, width:].tolist()
+        return rows
+
+    def _greedy(self, max_new_tokens: int | None) -> Any:
+        from transformers import GenerationConfig
+
+        config: Any = GenerationConfig  # its constructor has no annotations
+        eos = sorted(self._eos) or None
+        return config(
+            do_sample=False, num_beams=1, max_new_tokens=max_new_tokens, eos_token_id=eos, pad_token_id=self._pad
+        )
+
+    def _completion(self, request: Request, row: Sequence[int]) -> Completion:
+        """Cut a row of the batch at its end or at its own limit, whichever comes first."""
+        own = row[: request.max_new_tokens]
+        end = next((at for at, token in enumerate(own) if token in self._eos), None)
+        text = self._tokenizer.decode(own if end is None else own[:end])
+        if end is None:
+            return Completion(text, "length", len(request.token_ids), len(own))
+        return Completion(text, "stop", len(request.token_ids), end + 1)
+
+
+def source_of(settings: EngineSettings) -> tuple[str, str | None]:
+    """Give the folder of the model, or its hub name with the commit that pins it.
+
+    Raises:
+        EngineError: A hub model is not pinned, so that its weights could change under stored programs.
+    """
+    if settings.model is None:
+        raise EngineError("engine.model must name a folder or a hub model when engine.kind is transformers")
+    if Path(settings.model).is_dir():
+        return settings.model, None
+    if Path(settings.model).is_absolute() or settings.model.startswith("."):
+        raise EngineError(f"engine.model {settings.model} is not a folder")
+    if settings.revision is None or not _COMMIT.fullmatch(settings.revision):
+        found = settings.revision or "nothing"
+        raise EngineError(
+            f"engine.revision must be the full commit (40 hex digits) of the hub model {settings.model}, got {found}"
+        )
+    return settings.model, settings.revision
+
+
+def _load(source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as messages
+
+    name, revision = source
+    quiet: Any = messages.disable_progress_bar  # it has no annotations
+    quiet()
+    tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    if getattr(tokenizer, "backend_tokenizer", None) is None:
+        raise EngineError(f"engine.model {name}: its tokenizer has no tokenizer.json and cannot be converted to one")
+    model = AutoModelForCausalLM.from_pretrained(
+        name, revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
+    return model, tokenizer
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise EngineError("engine.device is cuda, but torch finds no GPU")
+    return "cuda" if available and wanted != "cpu" else "cpu"
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Collect what ends a completion: the model's own list, and the tokenizer's token."""
+    found: set[int] = set()
+    for value in (getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id):
+        found.update([value] if isinstance(value, int) else value or [])
+    return frozenset(found)
+
+
+def _limits(config: Any, batch_size: int) -> tuple[int | None, Limits]:
+    """Read the context; rotary positions may run past it (a neighbour's limit may be longer), learned ones may not."""
+    text = config.get_text_config()
+    context: int | None = getattr(text, "max_position_embeddings", None)
+    rotary = getattr(text, "rope_parameters", None) is not None
+    return context, Limits(batch_size, _BATCH_TOKENS, None if rotary else context)
+
+
+def _parts(batch: Sequence[Request], size: int) -> list[Sequence[Request]]:
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+
+def _failure(request: Request, error: Exception) -> Completion:
+    return Completion("", "error", len(request.token_ids), 0, f"{type(error).__name__}: {error}"[:500])
+
+
+def _free(device: str) -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,194 @@
+"""The ledger of a lake: who wrote what in `runs`, which passes each corpus row has gone through, and the views on both.
+
+Two commits make one command: the data, then its row in `runs`. A kill between them is healed by the next command, out of
+the `userMetadata` that the first commit carries.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark import schema
+from prox_spark.passes import Pass
+from prox_spark.tables import Commit, Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+COUNTS = ("kept", "edited", "dropped", "failed", "not_run")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Hold one command that is at work.
+
+    Attributes:
+        run_id: Sorts by time, says what the command was, and is the key of its row in `runs`.
+        command: `ingest`, `refine` or `apply`.
+        pass_name: The pass, None for an ingest.
+        conf: The settings that decide its result.
+        passes: JSON chain of passes that the corpus has gone through after it.
+    """
+
+    run_id: str
+    command: str
+    pass_name: str | None = None
+    conf: str = "{}"
+    passes: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    clock: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def start(cls, command: str, *, pass_name: str | None = None, conf: str = "{}", passes: str | None = None) -> Run:
+        """Begin a run with a new id."""
+        now = datetime.now(timezone.utc)
+        return cls(f"{now:%Y%m%dT%H%M%S}-{command}-{secrets.token_hex(3)}", command, pass_name, conf, passes)
+
+    @property
+    def seconds(self) -> float:
+        """Give the wall time since the start."""
+        return time.monotonic() - self.clock
+
+    def commit(self, wave: int = 0) -> Commit:
+        """Give what a Delta version of this run says of itself."""
+        return Commit(self.run_id, self.command, self.pass_name, wave, self.passes)
+
+
+def record(lake: Lake, run: Run, **columns: Any) -> None:
+    """Add the row of a finished run to `runs`.
+
+    Args:
+        lake: The lake.
+        run: The run.
+        columns: More columns of `runs`; those of JSON are given as values.
+    """
+    from prox_spark import __version__
+
+    row: dict[str, Any] = {
+        "run_id": run.run_id,
+        "command": run.command,
+        "pass_name": run.pass_name,
+        "status": "done",
+        "started_at": run.started_at,
+        "finished_at": datetime.now(timezone.utc),
+        "by": _user(),
+        "package_version": __version__,
+        "conf": run.conf,
+        "passes": run.passes,
+        "wall_seconds": run.seconds,
+    }
+    row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
+    values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
+    lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
+    create_views(lake)
+
+
+def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    """Give, by run id, the passes that the corpus rows of a run have gone through; a few numbers per command."""
+    rows = lake.read("runs").where("corpus_version IS NOT NULL").select("run_id", "passes").toLocalIterator()
+    return {row["run_id"]: json.loads(row["passes"] or "[]") for row in rows}
+
+
+def stand(lake: Lake, passes: tuple[Pass, ...]) -> dict[str, int | None]:
+    """Say, by run id, after how many of `passes` the rows of that run stand; None when they took another way."""
+    wanted = [json.loads(json.dumps(item.key)) for item in passes]
+    found: dict[str, int | None] = {}
+    for run_id, gone in chains(lake).items():
+        shared = min(len(gone), len(wanted))
+        found[run_id] = shared if gone[:shared] == wanted[:shared] else None
+    return found
+
+
+def heal(lake: Lake) -> None:
+    """Finish what a killed command left between its two commits: rows of `runs` that are missing for corpus versions."""
+    known = set(chains(lake))
+    for version in lake.versions("corpus"):
+        commit = version.commit
+        if commit.run_id not in known:
+            run = Run(commit.run_id, commit.command, commit.pass_name, passes=commit.passes)
+            counts = outcome_counts(lake, version.version)
+            record(lake, run, status="healed", corpus_version=version.version, counts=counts)
+    create_views(lake)
+
+
+def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
+    """Count the corpus rows by outcome, and the words that are left; reads three narrow columns."""
+    rows = lake.read("corpus", version).groupBy("outcome")
+    sums = rows.agg(F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after"))
+    found = {row["outcome"]: row for row in sums.collect()}
+    counts = {name: int(found[name]["n"]) if name in found else 0 for name in COUNTS}
+    for name in ("before", "after"):
+        counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
+    return counts
+
+
+def create_views(lake: Lake) -> None:
+    """Create or refresh the views `refined`, `edits` and `versions`."""
+    numbers = ", ".join(f"CAST(get_json_object(counts, '$.{name}') AS BIGINT) AS {name}" for name in
+                        (*COUNTS, "words_before", "words_after"))
+    _view(lake, "versions", f"""
+        SELECT corpus_version AS version, command AS name, pass_name, run_id, finished_at, {numbers}
+        FROM {lake.name('runs')} WHERE corpus_version IS NOT NULL""")
+    if not lake.exists("corpus"):
+        return
+    _view(lake, "refined", f"SELECT * FROM {lake.name('corpus')} WHERE text IS NOT NULL")
+    standing = _lineage(lake) or [(0, "")]
+    _view(lake, "edits", " UNION ALL ".join(_edits(lake, version) for version in standing))
+
+
+def _edits(lake: Lake, version: tuple[int, str]) -> str:
+    # A version holds the operations of the pass that made it; those of the passes before are in theirs.
+    number, run_id = version
+    return f"""
+        SELECT doc_id, source, snapshot, url, pass_name, {number} AS version, o.chunk_index, o.op, o.line_start,
+               o.line_end, o.source AS source_str, o.target AS target_str, o.status, o.reason, o.found, o.words_removed
+        FROM {lake.name('corpus')} VERSION AS OF {number} LATERAL VIEW explode(ops) AS o
+        WHERE run_id = '{run_id}'"""
+
+
+def _lineage(lake: Lake) -> list[tuple[int, str]]:
+    """List the versions made by passes that the corpus still stands on, as (version, run id), newest first."""
+    made = lake.read("runs").where("corpus_version IS NOT NULL").orderBy(F.desc("corpus_version"))
+    standing: list[tuple[int, str]] = []
+    longest: list[Any] = []
+    for number, run_id, passes in made.select("corpus_version", "run_id", "passes").toLocalIterator():
+        gone = json.loads(passes or "[]")
+        shared = min(len(gone), len(longest))
+        if gone and gone[:shared] == longest[:shared]:  # a pass that ran again leaves its old versions behind
+            longest = max(gone, longest, key=len)
+            standing.append((int(number), run_id))
+    return standing
+
+
+def _view(lake: Lake, name: str, query: str) -> None:
+    lake.spark.sql(f"CREATE OR REPLACE VIEW {lake.name(name)} AS {query}")
+
+
+def usage() -> tuple[Column, ...]:
+    """Give the sums over rows of `programs` that tell what they cost: texts, errors, prompt and output tokens."""
+
+    def total(column: str) -> Column:
+        each = F.expr(f"aggregate(chunks, 0L, (sum, c) -> sum + coalesce(c.{column}, 0))")
+        return F.coalesce(F.sum(each), F.lit(0)).alias(column)
+
+    return (
+        F.count(F.lit(1)).alias("texts"),
+        F.count("error").alias("errors"),
+        total("prompt_tokens"),
+        total("output_tokens"),
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return "unknown"

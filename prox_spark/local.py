@@ -1,0 +1,156 @@
+"""Spark on this machine alone: the settings measured for it, and the start of its JVM without its chatter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import pyspark
+from pyspark.errors import PySparkRuntimeError
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from prox_spark.errors import SessionError
+
+if TYPE_CHECKING:
+    from py4j.java_gateway import JavaGateway
+
+KEPT_LOGS = 5
+
+GENERAL = {
+    "spark.app.name": "prox_spark",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    # The columns of a table are a contract: a write with others must fail and not widen it.
+    "spark.databricks.delta.schema.autoMerge.enabled": "false",
+}
+"""Settings of every session that prox_spark starts, on a standalone cluster too."""
+
+LOCAL = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # A Delta commit computes the state of the table in this many tasks; the default of 50 costs seconds per commit.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Every tenth commit writes a checkpoint, which costs more than reading a hundred small commit files.
+    "spark.databricks.delta.properties.defaults.checkpointInterval": "100",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Web pages are large rows: 10,000 of them in one Arrow batch are 30 MB and more, on both sides of the socket.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
+    # A Python worker that dies in native code leaves its stack in Spark's log.
+    "spark.python.worker.faulthandler.enabled": "true",
+    "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
+}
+"""Settings of a session on this machine alone; anything that the user gives wins over them."""
+
+COLUMNAR_INPUT = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
+"""Spark 4.2.0 hangs for ever on a plain `@udf` above a Parquet or Delta scan while this is true (SPARK-58241)."""
+
+
+def with_defaults(wanted: Mapping[str, str], cache: Path) -> dict[str, str]:
+    """Give the settings for a session started here: what the user wants over what was measured for this machine."""
+    settings = {**GENERAL, "spark.master": f"local[{cores()}]", **wanted}
+    if not is_local(settings):
+        return settings
+    machine = machine_settings(cores(), memory_bytes(), gpu=shutil.which("nvidia-smi") is not None)
+    return {**LOCAL, **machine, "spark.sql.warehouse.dir": str(cache / "warehouse"), **settings}
+
+
+def is_local(settings: Mapping[str, str]) -> bool:
+    """Say whether these settings keep Spark inside one JVM on this machine."""
+    master = settings["spark.master"]
+    return master == "local" or master.startswith("local[")
+
+
+def machine_settings(cores: int, memory_bytes: int, *, gpu: bool) -> dict[str, str]:
+    """Give the settings that depend on the machine.
+
+    >>> machine_settings(cores=2, memory_bytes=24 * 2**30, gpu=False)["spark.driver.memory"]
+    '8192m'
+    """
+    settings = {
+        "spark.driver.memory": f"{max(1024, min(memory_bytes // 2**20 // 2, 8192))}m",
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.default.parallelism": str(cores),
+        # This collector gets the most work out of a CPU second, and nobody waits for a pause here; deep column
+        # expressions need more stack than the default.
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Xss4m",
+    }
+    if gpu:
+        # Idle workers are handed out in turn, so that two of them would each load the model onto the one GPU. With a
+        # model on the CPU every core has its worker and its model, and keeping them all is what is wanted.
+        settings["spark.python.factory.idleWorkerMaxPoolSize"] = "1"
+    if pyspark.__version__ == "4.2.0":
+        settings[COLUMNAR_INPUT] = "false"
+    return settings
+
+
+def cores() -> int:
+    """Give the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Give the memory that this process may use: the machine's, or its container's where that is less."""
+    total = 8 * 2**30
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or the word `max`
+            total = min(total, int(Path(limit).read_text(encoding="ascii")))
+    return total
+
+
+def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> SparkSession:
+    """Start a session; Spark's JVM writes what it has to say to a file in `logs`, or to stderr where that is None.
+
+    Raises:
+        SessionError: The JVM does not start; gives its last words.
+    """
+    os.environ["JAVA_HOME"] = str(java_home)
+    if is_local(settings):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # Workers would otherwise run the python3 of PATH, which need not have the packages of this one.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    conf = pyspark.SparkConf().setAll(list(settings.items()))
+    with contextlib.ExitStack() as stack:
+        log = _log_file(logs) if logs else None
+        try:
+            gateway = _gateway(conf, stack.enter_context(log.open("wb")) if log else sys.__stderr__)
+        except PySparkRuntimeError as error:
+            raise SessionError(f"Spark's Java did not start: {_last_words(log)}") from error
+    pyspark.SparkContext(conf=conf, gateway=gateway)
+    return SparkSession.builder.getOrCreate()
+
+
+def _gateway(conf: pyspark.SparkConf, output: IO[bytes] | IO[str] | None) -> JavaGateway | None:
+    """Start the JVM with its output redirected, startup lines included; None where one is running already.
+
+    pyspark makes the JVM ignore Ctrl-C, so that jobs are cancelled by this process and a commit is never cut in two.
+    """
+    if pyspark.SparkContext._gateway is not None:
+        return None
+    return launch_gateway(conf, {"stdout": output, "stderr": output})
+
+
+def _log_file(folder: Path) -> Path:
+    """Name a new log file and delete all but the newest few."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.glob("spark-*.log"))[: -(KEPT_LOGS - 1)]:
+        old.unlink(missing_ok=True)
+    return folder / f"spark-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+
+
+def _last_words(log: Path | None) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log else []
+    return f"{lines[-1]} (all of it: {log})" if lines else "it said nothing"

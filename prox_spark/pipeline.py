@@ -1,0 +1,381 @@
+"""The straight line: the stages in order, with the tables that each one reads and writes.
+
+    files ──ingest──▶ documents ──refine──▶ programs ──apply──▶ corpus
+
+Every function here may be called again at any time: what is done is not done again, and what a killed command left half
+done is finished first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+
+from prox_spark import ledger, tables
+from prox_spark import passes as passes_
+from prox_spark.errors import LakeError
+from prox_spark.ledger import Run
+from prox_spark.passes import Pass
+from prox_spark.session import parallelism
+from prox_spark.stages import apply as applying
+from prox_spark.stages import ingest as ingesting
+from prox_spark.stages import refine as refining
+from prox_spark.stages.apply import AT
+from prox_spark.tables import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from prox_spark.config import Config, IngestSettings
+
+EDITED_WAVES = 16
+"""Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Say how far a command is.
+
+    Attributes:
+        stage: `ingest`, `publish`, `refine doc`, `apply doc`, …
+        done: Documents (or texts) done so far.
+        total: All of them; 0 while unknown.
+        tokens: Prompt and output tokens so far.
+    """
+
+    stage: str
+    done: int
+    total: int
+    tokens: int = 0
+
+
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSummary:
+    """Count what one ingest did: records = documents + duplicates + quarantined."""
+
+    run_id: str
+    records: int
+    documents: int
+    duplicates: int
+    quarantined: int
+    corpus_version: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RefineSummary:
+    """Count what one refine did; zeros when every text had its program already."""
+
+    run_id: str
+    pass_name: str
+    texts: int
+    waves: int
+    errors: int
+    prompt_tokens: int
+    output_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySummary:
+    """Count the corpus after one apply, by outcome; `version` is None when there was nothing to change."""
+
+    run_id: str
+    pass_name: str
+    version: int | None
+    kept: int
+    edited: int
+    dropped: int
+    failed: int
+    not_run: int
+    words_before: int
+    words_after: int
+    seconds: float
+
+
+def run(
+    lake: Lake, config: Config, progress: Progress | None = None
+) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
+    """Take the lake through all passes of the configuration, each one refined, then applied."""
+    names = [item.name for item in config.passes]
+    return tuple(
+        (refine(lake, name, config=config, progress=progress), apply(lake, name, config=config, progress=progress))
+        for name in names
+    )
+
+
+def ingest(
+    lake: Lake,
+    source: str,
+    paths: Sequence[str],
+    *,
+    snapshot: str | None = None,
+    settings: IngestSettings,
+    progress: Progress | None = None,
+) -> IngestSummary:
+    """Bring files into `documents`, their bad records into `quarantine`, and publish the new documents to `corpus`.
+
+    Args:
+        lake: The lake.
+        source: `c4`, `fineweb`, `redpajama-v2`, `openwebmath`, `jsonl` or `parquet`.
+        paths: Files, folders or globs, of any file system that Spark reads.
+        snapshot: Name of the crawl; None takes it from the records or the paths.
+        settings: How files become documents.
+        progress: Called now and then.
+
+    Raises:
+        SourceError: There is no such source, or a path matches nothing.
+    """
+    adapter = ingesting.adapter(source, settings)
+    units = ingesting.files(lake.spark, adapter, paths, settings=settings)
+    recover(lake)
+    started = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=passes_.chain(()))
+    tell(progress, "ingest", 0)
+    counted = _ingest_documents(lake, started, adapter, units, snapshot, settings)
+    tell(progress, "publish", counted["documents"])
+    version = _publish(lake, started) if counted["documents"] else None
+    summary = IngestSummary(started.run_id, **counted, corpus_version=version, seconds=started.seconds)
+    if counted["documents"] or counted["quarantined"]:
+        ledger.record(lake, started, corpus_version=version, counts=_ingest_counts(lake, counted, version))
+    return summary
+
+
+def refine(lake: Lake, pass_name: str, *, config: Config, progress: Progress | None = None) -> RefineSummary:
+    """Write the programs that a pass still lacks, in waves of one Spark job and one commit each.
+
+    Args:
+        lake: The lake.
+        pass_name: A pass of the configuration; its texts are those that the passes before it leave.
+        config: Passes, engines, wave size.
+        progress: Called before the first and after every wave.
+
+    Raises:
+        ConfigError: The configuration has no such pass.
+        EngineError: The pass's model cannot be found.
+    """
+    recover(lake)
+    passes = up_to(config, pass_name)
+    this = passes[-1]
+    started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
+    texts = _texts(lake, passes, _shards(lake, config.ingest))
+    waves = _refine_waves(lake, started, this, texts, config, progress)
+    if waves == 0:
+        return RefineSummary(started.run_id, pass_name, 0, 0, 0, 0, 0, started.seconds)
+    made = lake.read("programs").where(F.col("pass_name") == pass_name).where(F.col("run_id") == started.run_id)
+    counts = {name: int(value) for name, value in made.agg(*ledger.usage()).collect()[0].asDict().items()}
+    used = {name: counts[name] for name in ("prompt_tokens", "output_tokens")}
+    numbers = {"texts": counts["texts"], "errors": counts["errors"], "waves": waves}
+    ledger.record(lake, started, fingerprint=this.fingerprint, counts=numbers, **used)
+    return RefineSummary(started.run_id, pass_name, waves=waves, **counts, seconds=started.seconds)
+
+
+def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | None = None) -> ApplySummary:
+    """Execute the programs of a pass and publish the result as one version of `corpus`.
+
+    Every document goes through the configured passes in order, each once. One that lacks a program stays as it is; one
+    that went through other passes than these starts again from `documents`.
+
+    Raises:
+        ConfigError: The configuration has no such pass.
+        LakeError: Nothing was ingested yet.
+        RunError: Another command published at the same time.
+    """
+    recover(lake)
+    passes = up_to(config, pass_name)
+    before = lake.version("corpus")
+    if before is None:
+        raise LakeError(f"the lake {lake.location} holds no documents yet; run prox-spark ingest first")
+    started = Run.start("apply", pass_name=pass_name, conf=_pass_conf(config, passes[-1]), passes=passes_.chain(passes))
+    tell(progress, f"apply {pass_name}", 0, lake.count("corpus"))
+    rows, touched = _applied(lake, passes, started, before)
+    version = None
+    if touched:
+        inside = tables.predicate(touched)
+        version = lake.replace(rows.where(inside), started.commit(), where=inside, after=before)
+    counts = ledger.outcome_counts(lake, version)
+    if version is not None:
+        ledger.record(
+            lake, started, fingerprint=passes[-1].fingerprint, corpus_version=version, counts=counts,
+            versions_read={"corpus": before}, versions_written={"corpus": version},
+        )
+    total = sum(counts[name] for name in ledger.COUNTS)
+    tell(progress, f"apply {pass_name}", total, total)
+    return ApplySummary(started.run_id, pass_name, version, **counts, seconds=started.seconds)
+
+
+def recover(lake: Lake) -> None:
+    """Finish what a killed command left half done: publish its documents, write its row of `runs`."""
+    ledger.heal(lake)
+    published = lake.read("corpus").select("doc_id")
+    if lake.count("documents") == published.count():
+        return
+    missing = lake.read("documents").join(published, "doc_id", "left_anti")
+    healing = Run.start("ingest", passes=passes_.chain(()))
+    version = _append_corpus(lake, missing, healing)
+    ledger.record(lake, healing, status="healed", corpus_version=version, counts=ledger.outcome_counts(lake, version))
+
+
+def up_to(config: Config, pass_name: str) -> tuple[Pass, ...]:
+    """Give the passes of the configuration up to and with the named one.
+
+    Raises:
+        ConfigError: There is no such pass.
+    """
+    config.find_pass(pass_name)
+    names = [item.name for item in config.passes]
+    return passes_.resolve(config)[: names.index(pass_name) + 1]
+
+
+def tell(progress: Progress | None, stage: str, done: int, total: int = 0, tokens: int = 0) -> None:
+    """Pass a step on to whoever listens."""
+    if progress is not None:
+        progress(Step(stage, done, total, tokens))
+
+
+# -- ingest, step by step ------------------------------------------------------------------------------------------------
+
+
+def _publish(lake: Lake, started: Run) -> int:
+    new = lake.read("documents").where(F.col("ingest_run_id") == started.run_id)
+    return _append_corpus(lake, new, started)
+
+
+def _append_corpus(lake: Lake, documents: DataFrame, started: Run) -> int:
+    before = lake.version("corpus")
+    rows = applying.unrefined(documents).withColumn("run_id", F.lit(started.run_id))
+    return lake.append("corpus", rows, started.commit(), after=-1 if before is None else before)
+
+
+# -- refine, step by step ------------------------------------------------------------------------------------------------
+
+
+def _texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame, bool]:
+    """Give the texts that the last of `passes` is to read, and whether they lie in `documents`, ordered by shard."""
+    documents = lake.read("documents").select("text_sha256", "text", "shard")
+    *before, _ = passes
+    if not before:
+        return documents, True
+    rows = _standing(lake, passes, None)
+    ready = rows.where((F.col(AT) == len(before)) & F.col("text_sha256").isNotNull())
+    if _lost(rows, len(before)):
+        caught_up = _replayed(lake, rows, tuple(before), len(before), run_id="")
+        ready = ready.unionByName(caught_up.where((F.col(AT) == len(before)) & F.col("text").isNotNull()))
+    if all(item.profile.level == "document" for item in before):
+        # Verdicts edit nothing: the texts that survive them are read from `documents`, a wave at a time.
+        return documents.join(ready.select("text_sha256"), "text_sha256", "left_semi"), True
+    shard = F.pmod(F.xxhash64("text_sha256"), F.lit(shards)).cast("int").alias("shard")
+    return ready.select("text_sha256", "text", shard), False
+
+
+def _pending(lake: Lake, source: DataFrame, this: Pass) -> DataFrame:
+    """Give hash and shard of the texts without a program: the one anti join behind resume, re-runs and new dumps."""
+    mine = (F.col("pass_name") == this.name) & (F.col("fingerprint") == this.fingerprint)
+    have = lake.read("programs").where(mine).select("text_sha256")
+    return source.select("text_sha256", "shard").distinct().join(have, "text_sha256", "left_anti")
+
+
+def _refine_waves(
+    lake: Lake, started: Run, this: Pass, texts: tuple[DataFrame, bool], config: Config, progress: Progress | None
+) -> int:
+    source, in_shards = texts
+    shards = _shards(lake, config.ingest)
+    stage = f"refine {this.name}"
+    pending = _pending(lake, source, this).persist()
+    try:
+        total = pending.count()
+        waves = min(ceil(total / config.refine.wave_texts), shards if in_shards else EDITED_WAVES)
+        tell(progress, stage, 0, total)
+        done = used = 0
+        for wave in range(waves):
+            mine = F.col("shard").between(wave * shards // waves, (wave + 1) * shards // waves - 1)
+            here = source.where(mine).join(pending.where(mine).select("text_sha256"), "text_sha256", "left_semi")
+            seen = Observation()
+            frame = refining.refine(
+                here, this, run_id=started.run_id, batch_texts=config.refine.batch_texts,
+                partitions=config.refine.partitions or parallelism(lake.spark),
+            )
+            lake.append("programs", frame.observe(seen, *ledger.usage()), started.commit(wave))
+            done, used = done + seen.get["texts"], used + seen.get["prompt_tokens"] + seen.get["output_tokens"]
+            tell(progress, stage, done, total, used)
+        return waves
+    finally:
+        pending.unpersist()
+
+
+def _shards(lake: Lake, settings: IngestSettings) -> int:
+    """Give the number of shards of the lake: what its first ingest was told, for life."""
+    first = lake.read("runs").where("command = 'ingest' AND conf LIKE '%shards%'").orderBy("run_id").select("conf").first()
+    return int(json.loads(first["conf"])["shards"]) if first else settings.shards
+
+
+# -- apply, step by step -------------------------------------------------------------------------------------------------
+
+
+def _standing(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
+    """Give the corpus rows with the number of `passes` each has gone through; NULL where it went through others."""
+    stands: dict[int, list[str]] = {}
+    for run_id, at in ledger.stand(lake, passes).items():
+        if at is not None:
+            stands.setdefault(at, []).append(run_id)
+    at_column = F.lit(None).cast("int")
+    for at, run_ids in stands.items():
+        at_column = F.when(F.col("run_id").isin(run_ids), F.lit(at)).otherwise(at_column)
+    return lake.read("corpus", version).withColumn(AT, at_column)
+
+
+def _lost(rows: DataFrame, index: int) -> bool:
+    """Say whether any row cannot simply take pass number `index`: it is behind, or went through other passes."""
+    return not rows.where(_is_lost(index)).select("doc_id").isEmpty()
+
+
+def _is_lost(index: int) -> Column:
+    behind = (F.col(AT) < index) & F.col("text_sha256").isNotNull()
+    return F.col(AT).isNull() | behind
+
+
+def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int, run_id: str) -> DataFrame:
+    """Take the lost rows through `passes`, as far as there are programs; those that went astray from `documents`."""
+    lost = rows.where(_is_lost(index))
+    astray = lost.where(F.col(AT).isNull()).select("doc_id")
+    again = applying.unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
+    moving = lost.where(F.col(AT).isNotNull()).unionByName(again)
+    for number, item in enumerate(passes):
+        moving = applying.apply(moving, lake.read("programs"), item, index=number, run_id=run_id)
+    return moving
+
+
+def _applied(
+    lake: Lake, passes: tuple[Pass, ...], started: Run, before: int
+) -> tuple[DataFrame, list[tuple[str, str]]]:
+    """Give the corpus after the pass, and the partitions in which it differs from version `before`."""
+    rows = _standing(lake, passes, before)
+    programs = lake.read("programs")
+    this, index = passes[-1], len(passes) - 1
+    mine = (F.col("pass_name") == this.name) & (F.col("fingerprint") == this.fingerprint)
+    have = programs.where(mine).select("text_sha256")
+    moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
+    if not _lost(rows, index):
+        return applying.apply(rows, programs, this, index=index, run_id=started.run_id).drop(AT), _partitions(moved)
+    replayed = _replayed(lake, rows, passes, index, started.run_id).where(F.col(AT) == len(passes))
+    stayed = rows.where(_is_lost(index)).join(replayed.select("doc_id"), "doc_id", "left_anti")
+    straight = applying.apply(rows.where(~_is_lost(index)), programs, this, index=index, run_id=started.run_id)
+    touched = _partitions(moved.union(replayed.select("source", "snapshot")))
+    return straight.unionByName(replayed).unionByName(stayed).drop(AT), touched
+
+
+def _partitions(rows: DataFrame) -> list[tuple[str, str]]:
+    return sorted((row["source"], row["snapshot"]) for row in rows.distinct().collect())
+
+
+def _pass_conf(config: Config, this: Pass) -> str:
+    settings = {"pass": this.key, "profile": this.profile.name, "engine": this.engine.model_dump()}
+    return json.dumps(settings | {"refine": config.refine.model_dump()}, sort_keys=True)

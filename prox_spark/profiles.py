@@ -1,0 +1,203 @@
+"""The refining profiles: for each, what a model is shown of a text, and within which limits.
+
+A profile is a frozen value; `prompts` is the only thing that reads it. The published profiles reproduce what the
+released models were trained on and asked (prox-refining language models, arXiv 2409.17115 and its scripts): the
+Llama 2 chat prompt around a whole document, or around a chunk of numbered lines in `[doc]`.
+
+With `parity` the prompts are the published ones token for token, quirks included. Without it (the default) three
+things are made safe: a long document is cut before ` [/INST]` and not through it, a carriage return is not shown, and
+text that looks like part of the prompt (`[INST]`, `[/doc]`, `</s>`, a line number) is shown with round brackets.
+Only the prompt changes; the text that the programs are executed on does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from prox_spark.chunks import Chunk, Tokenizer, chunk
+from prox_spark.engines.seam import DummyPrefix, Prompt, PromptTokenizer
+from prox_spark.errors import ConfigError
+from prox_spark.program.operations import Level
+
+PromptFormat = Literal["llama2", "plain", "raw"]
+
+PROMPTS_VERSION = 1
+"""Part of every profile's fingerprint: raise it with every change of how prompts are made."""
+
+_SYSTEM = "You are a helpful, respectful and honest assistant."
+
+_PROMPT_MARKS = re.compile(
+    r"</?(?:s|unk|pad|bos|eos)>|<\|[^|<>\s]{1,32}\|>|<(?:start|end)_of_turn>|<</?(?i:SYS)>>|\[/?(?i:INST|doc)\]"
+)
+_BREAKS = r"\v\f\x1c-\x1e\x85\u2028\u2029"
+_LINE_NUMBER = re.compile(rf"((?:^|[{_BREAKS}])[^\S\n{_BREAKS}]*)\[([0-9]+)\]", re.MULTILINE)
+_ROUND = str.maketrans("<>[]", "()()")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Say how a text becomes prompts.
+
+    Attributes:
+        name: What users call it; not part of its fingerprint.
+        level: `document` (one prompt with the text as it is) or `chunk` (one per chunk of numbered lines).
+        prompt_format: `llama2` (system text and user turn), `plain` (the user turn alone) or `raw` (the text or the
+            numbered lines alone, for engines that are no models).
+        system: The system text of the format llama2.
+        max_prompt_tokens: Longest prompt, wrapper included: a longer document is cut, a longer chunk is skipped; None
+            for no limit.
+        max_chunk_tokens: Size of a chunk as the chunker counts it.
+        max_new_tokens: Longest completion.
+        context_tokens: What prompt and completion share; None for no limit.
+        parity: Whether the prompts are the published ones, quirks included.
+    """
+
+    name: str
+    level: Level
+    prompt_format: PromptFormat
+    system: str = _SYSTEM
+    max_prompt_tokens: int | None = None
+    max_chunk_tokens: int = 1500
+    max_new_tokens: int = 256
+    context_tokens: int | None = None
+    parity: bool = False
+
+
+def _document(name: str) -> Profile:
+    return Profile(name, "document", "llama2", max_prompt_tokens=2000, max_new_tokens=2000, context_tokens=2048)
+
+
+def _chunk(name: str) -> Profile:
+    return Profile(name, "chunk", "llama2", max_prompt_tokens=2048 - 256, max_new_tokens=256, context_tokens=2048)
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        _document("prox-web-doc"),
+        _chunk("prox-web-chunk"),
+        _document("prox-math-doc"),
+        _chunk("prox-math-chunk"),
+        Profile("rules-doc", "document", "raw", system=""),
+        Profile("rules-chunk", "chunk", "raw", system=""),
+    )
+}
+"""Every profile by its name; another prompt format is `dataclasses.replace(profile, prompt_format=...)`."""
+
+
+def find(name: str, *, prompt_format: PromptFormat | None = None, parity: bool = False) -> Profile:
+    """Give the profile of that name, with another prompt format if one is given.
+
+    Raises:
+        ConfigError: There is no such profile; names those there are.
+    """
+    profile = PROFILES.get(name)
+    if profile is None:
+        raise ConfigError(f"there is no profile {name!r}; profiles are: {', '.join(PROFILES)}")
+    return replace(profile, prompt_format=prompt_format or profile.prompt_format, parity=parity)
+
+
+def profile_fingerprint(profile: Profile) -> str:
+    """Give a SHA-256 in hex over everything in the profile that decides its prompts; its name does not."""
+    parts = {**asdict(profile), "name": None, "version": PROMPTS_VERSION}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chunk, Prompt | None]]:
+    r"""Make the prompts for a text: one for the whole document, or one for each chunk of its lines.
+
+    The chunks cover all lines of `text.split("\n")`; a chunk's `prompt` is what the model is shown of it, without the
+    wrapper. None stands for a chunk that cannot fit the model.
+
+    Args:
+        tokenizer: The engine's. With a `PromptTokenizer` the prompts carry token ids and respect the limits exactly;
+            otherwise they are text, and only the chunker's limit holds.
+    """
+    shown = text if profile.parity else _shown(text, profile.level)
+    if profile.level == "document":
+        return [_document_prompt(profile, shown, tokenizer)]
+    parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
+    return [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
+
+
+def _shown(text: str, level: Level) -> str:
+    r"""Make text safe to stand in a prompt; the number of lines stays.
+
+    >>> _shown("Home\r\n[003] </s> [/doc]", "chunk")
+    'Home\n(003) (/s) (/doc)'
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", " ")
+    text = _PROMPT_MARKS.sub(lambda mark: mark[0].translate(_ROUND), text)
+    return _LINE_NUMBER.sub(r"\1(\2)", text) if level == "chunk" else text
+
+
+def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt]:
+    if isinstance(tokenizer, PromptTokenizer):
+        rendered, token_ids = _cut(profile, text, tokenizer)
+        prompt, tokens = _prompt(profile, rendered, token_ids), len(token_ids)
+    else:
+        prompt = Prompt(_rendered(profile, text), None, profile.max_new_tokens, profile.level)
+        tokens = tokenizer.count([text])[0]
+    return Chunk(index=0, line_start=0, line_end=text.count("\n"), prompt=text, tokens=tokens), prompt
+
+
+def _cut(profile: Profile, text: str, tokenizer: PromptTokenizer) -> tuple[str, list[int]]:
+    """Cut a document that is too long: with parity through the rendered prompt, else before the end of the turn."""
+    limit = profile.max_prompt_tokens
+    if limit is None or profile.parity:
+        rendered = _rendered(profile, text)
+        return rendered, _encoded(profile, rendered, tokenizer)[:limit]
+    text = text.strip()
+    budget = limit
+    while True:
+        rendered = _rendered(profile, tokenizer.truncate(text, budget))
+        token_ids = _encoded(profile, rendered, tokenizer)
+        excess = len(token_ids) - limit
+        if excess <= 0 or budget == 0:
+            return rendered, token_ids
+        budget = max(0, budget - excess)
+
+
+def _chunk_prompt(profile: Profile, part: Chunk, tokenizer: Tokenizer) -> Prompt | None:
+    limit = profile.max_prompt_tokens
+    rendered = _rendered(profile, part.prompt)
+    if not isinstance(tokenizer, PromptTokenizer):
+        too_long = limit is not None and part.tokens > profile.max_chunk_tokens
+        return None if too_long else Prompt(rendered, None, profile.max_new_tokens, profile.level)
+    if limit is not None and part.tokens > limit:  # one overlong line: no need to encode it again
+        return None
+    token_ids = _encoded(profile, rendered, tokenizer)
+    return None if limit is not None and len(token_ids) > limit else _prompt(profile, rendered, token_ids)
+
+
+def _prompt(profile: Profile, rendered: str, token_ids: list[int]) -> Prompt:
+    room = profile.max_new_tokens
+    if profile.context_tokens is not None:
+        room = max(1, min(room, profile.context_tokens - len(token_ids)))
+    return Prompt(rendered, tuple(token_ids), room, profile.level)
+
+
+def _rendered(profile: Profile, text: str) -> str:
+    if profile.prompt_format == "raw":
+        return text
+    turn = f"[doc]\n{text}\n[/doc]" if profile.level == "chunk" else text
+    if profile.prompt_format == "plain":
+        return turn
+    return f"<s>[INST] <<SYS>>\n{profile.system}\n<</SYS>>\n\n{turn.strip()} [/INST]"
+
+
+def _encoded(profile: Profile, rendered: str, tokenizer: PromptTokenizer) -> list[int]:
+    """Encode as the published scripts do.
+
+    For documents they render and encode with the slow tokenizer: the `<s>` of the template is the only BOS. For chunks
+    they hand the rendered string to the engine, which encodes it with the fast tokenizer and puts a second BOS first.
+    """
+    if profile.prompt_format == "llama2" and profile.level == "document":
+        return tokenizer.encode(rendered, add_bos=False, dummy_prefix="first")
+    prefix: DummyPrefix = "always" if profile.prompt_format == "llama2" else "first"
+    return tokenizer.encode(rendered, add_bos=True, dummy_prefix=prefix)

@@ -1,0 +1,271 @@
+"""Strict execution as Spark SQL text: what `execute.execute_operations` does, with the same fates and the same bytes.
+
+Each function gives one expression over the lambda variable `px`, a struct of `text` and `chunks` (`schema.CHUNK`), or over
+the variables that the expression around it has bound:
+
+    px   the text and its chunks            ck   one chunk with what is known of its operations
+    ls   the lines; NULL when no chunk edits    cr   every chunk's result: fates, new text, ranges to remove
+"""
+
+from __future__ import annotations
+
+from prox_spark.program.characters import RESERVED, WHITESPACE, WORD, Ranges, characters, regex_class
+from prox_spark.program.columns_words import NEWLINE, is_blank, join, let, literal, slice_of, split, words
+from prox_spark.program.normalize import CANDIDATE, CLOSING, OPENING
+from prox_spark.program.operations import Policy
+
+KEEPS = "('keep_doc', 'keep_chunk')"
+EDITS = "('remove_lines', 'normalize')"
+_DIGITS = characters(((0xFDD2, 0xFDDB),))
+_NOT_FOUND, _INSIDE_WORD, _TOO_MANY = -1, -2, -3
+
+
+def fate(chunk: str, operation: str, reason: str, applied: str, found: str = "0", words_removed: str = "0") -> str:
+    """Give one `schema.APPLIED_OPERATION`."""
+    return (
+        f"named_struct('chunk_index', {chunk}.chunk_index, 'op', {operation}.op, 'line_start', {operation}.line_start, "
+        f"'line_end', {operation}.line_end, 'source', {operation}.source, 'target', {operation}.target, "
+        f"'scope_start', {chunk}.line_start, 'scope_end', {chunk}.line_end, "
+        f"'status', IF({applied}, 'applied', 'rejected'), 'reason', {reason}, "
+        f"'found', int({found}), 'words_removed', int({words_removed}))"
+    )
+
+
+def result(text: str, outcome: str, reason: str, operations: str, words_before: str, words_after: str) -> str:
+    """Give one execution; the fields of `schema.CORPUS` that execution decides."""
+    return (
+        f"named_struct('text', {text}, 'outcome', {outcome}, 'reason', {reason}, 'ops', {operations}, "
+        f"'words_before', bigint({words_before}), 'words_after', bigint({words_after}))"
+    )
+
+
+def present(array: str, name: str) -> str:
+    """Give the elements of an array that are not NULL; an empty array for NULL."""
+    return f"coalesce(filter({array}, {name} -> {name} IS NOT NULL), array())"
+
+
+def has_operation(chunk: str, names: str) -> str:
+    """Say whether a chunk has an operation of one of `names`."""
+    return f"exists({chunk}.ops, q -> coalesce(q.op IN {names}, false))"
+
+
+def execute_document(policy: Policy) -> str:
+    """Keep or drop by the verdict alone."""
+    del policy  # the thresholds are for texts that were edited
+    keeps = f"exists(ch, ck -> {has_operation('ck', KEEPS)})"
+    drops = f"exists(ch, ck -> {has_operation('ck', "('drop_doc')")})"
+    reason = (
+        f"CASE WHEN coalesce(o.op IN {KEEPS}, false) THEN NULL WHEN NOT coalesce(o.op = 'drop_doc', false) "
+        "THEN 'wrong_level' WHEN vd.keeps THEN 'contradiction' END"
+    )
+    fates = f"flatten(transform(ch, ck -> transform(ck.ops, o -> {let('rs', reason, fate('ck', 'o', 'rs', 'rs IS NULL'))})))"
+    dropped = "vd.drops AND NOT vd.keeps"
+    answer = result(
+        f"IF({dropped}, NULL, px.text)",
+        f"IF({dropped}, 'dropped', 'kept')",
+        f"CASE WHEN {dropped} THEN 'drop_doc' WHEN vd.keeps AND NOT vd.drops THEN NULL ELSE 'unknown_answer' END",
+        fates,
+        "wb",
+        f"IF({dropped}, 0, wb)",
+    )
+    verdict = let("vd", f"named_struct('keeps', {keeps}, 'drops', {drops})", let("wb", words("px.text", mode="strict"), answer))
+    return let("ch", _chunks(), verdict)
+
+
+def execute_chunks(policy: Policy) -> str:
+    """Execute each chunk's program inside its own lines, then decide what becomes of the document."""
+    edited = "exists(ch, ck -> ck.edits AND NOT ck.keeps)"
+    lines = f"IF({edited}, {split('px.text')}, NULL)"
+    return let("ch", _chunks(), let("ls", lines, let("cr", f"transform(ch, ck -> {_chunk(policy)})", _document(policy))))
+
+
+def _chunks() -> str:
+    chunk = (
+        "named_struct('chunk_index', c.chunk_index, 'line_start', c.line_start, 'line_end', c.line_end, "
+        f"'ops', {present('c.ops', 'q')}, 'problems', coalesce(array_size(c.problems), 0), "
+        f"'keeps', {has_operation('c', KEEPS)}, 'edits', {has_operation('c', EDITS)})"
+    )
+    return f"transform({present('px.chunks', 'c')}, c -> {chunk})"
+
+
+def _chunk(policy: Policy) -> str:
+    """Give one chunk's result: its fates, its new text (NULL when it stays), and the ranges of lines it removes."""
+    last = "coalesce(array_size(ls), 0) - 1"
+    scope = (
+        "named_struct('first', greatest(coalesce(ck.line_start, 0), 0), "
+        f"'last', least(coalesce(ck.line_end, {last}), {last}))"
+    )
+    wrong = "size(filter(fo, f -> f.reason IS NOT NULL)) + ck.problems"
+    trusted = f"{wrong} <= {policy.max_rejected_share!r}D * (size(fo) + ck.problems)"
+    outcome = (
+        f"named_struct('fates', transform(fo, f -> {_fate()}), "
+        f"'first', sc.first, 'last', sc.last, 'text', IF(ok, {_replaced_text()}, NULL), "
+        f"'ranges', IF(ok, {_ranges()}, array()))"
+    )
+    judged = let("fo", _judged(), let("ok", trusted, outcome))
+    body = let("co", f"transform(ck.ops, o -> named_struct('o', o, 'reason', {_refusal(policy)}))", let("no", _normalized(policy), judged))
+    return let("sc", scope, let("ct", _own_text(), body))
+
+
+def _own_text() -> str:
+    """Give the chunk's own text where a `normalize` needs it, and whether it holds reserved characters."""
+    wanted = f"NOT ck.keeps AND {has_operation('ck', "('normalize')")}"
+    own = let("x", join(slice_of("ls", "sc.first", "sc.last + 1")), f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})")
+    return f"IF({wanted}, {own}, NULL)"
+
+
+def _refusal(policy: Policy) -> str:
+    """Give the reason why operation `o` is refused before the text is searched, or NULL."""
+    first, second = "coalesce(o.source, '')", "coalesce(o.target, '')"
+    breaks = " OR ".join(f"contains({string}, {code})" for string in (first, second) for code in ("char(10)", "char(13)"))
+    normalize = (
+        f"CASE WHEN {is_blank(first)} THEN 'blank_source' "
+        f"WHEN char_length({first}) < {policy.min_source_chars} THEN 'short_source' "
+        f"WHEN {breaks} THEN 'spans_lines' "
+        f"WHEN char_length({second}) > {policy.max_growth!r}D * char_length({first}) THEN 'grows' "
+        f"WHEN ct.reserved OR {_holds(f'concat({first}, {second})', RESERVED)} THEN 'reserved_character' END"
+    )
+    inside = "o.line_start BETWEEN sc.first AND sc.last AND o.line_end >= o.line_start"
+    return (
+        f"CASE WHEN coalesce(o.op IN {KEEPS}, false) THEN NULL "
+        "WHEN o.op = 'drop_doc' THEN CASE WHEN ck.line_start IS NOT NULL THEN 'wrong_level' "
+        "WHEN ck.keeps OR ck.edits THEN 'contradiction' END "
+        f"WHEN NOT coalesce(o.op IN {EDITS}, false) THEN 'wrong_level' WHEN ck.keeps THEN 'contradiction' "
+        f"WHEN o.op = 'remove_lines' THEN IF(coalesce({inside}, false), NULL, 'outside_chunk') "
+        f"ELSE {normalize} END"
+    )
+
+
+def _holds(text: str, ranges: Ranges) -> str:
+    return f"({text} RLIKE {literal(f'[{regex_class(ranges, "java")}]')})"
+
+
+def _normalized(policy: Policy) -> str:
+    """Replace in order: the text with placeholders, and for each operation its places (or why there are none)."""
+    found = f"named_struct('text', {{text}}, 'found', concat(nm.found, array({{found}})))"
+    skip = found.format(text="nm.text", found="0")
+    step = f"IF(k.o.op = 'normalize' AND k.reason IS NULL, {_replace(policy)}, {skip})"
+    zero = "named_struct('text', ct.text, 'found', cast(array() AS array<int>))"
+    return f"IF(ct IS NULL, NULL, aggregate(co, {zero}, (nm, k) -> {step}))"
+
+
+def _replace(policy: Policy) -> str:
+    """Put the placeholder of operation `k` in every place of `nm.text` where its source stands."""
+    candidate = literal(CANDIDATE)
+    spaced = "u1"
+    edges = f"named_struct('first', {_holds('left(k.o.source, 1)', WORD)}, 'last', {_holds('right(k.o.source, 1)', WORD)})"
+    after, before = f"(?<![{regex_class(WORD, 'java')}{CANDIDATE}])", f"(?![{regex_class(WORD, 'java')}{CANDIDATE}])"
+    marked = (
+        f"CASE WHEN ed.first AND ed.last THEN regexp_replace({spaced}, {literal(after + CANDIDATE + before)}, ph) "
+        f"WHEN ed.first THEN regexp_replace({spaced}, {literal(after + CANDIDATE)}, ph) "
+        f"WHEN ed.last THEN regexp_replace({spaced}, {literal(CANDIDATE + before)}, ph) "
+        f"ELSE replace({spaced}, {candidate}, ph) END"
+    )
+    held = f"concat({literal(OPENING)}, translate(string(size(nm.found)), '0123456789', {literal(_DIGITS)}), {literal(CLOSING)})"
+    count = f"int(({_places('u1')} - {_places('u2')}) div 3)"
+    accepted = f"ct_found BETWEEN 1 AND {policy.max_matches}"
+    judged = (
+        f"named_struct('text', IF({accepted}, replace(u2, {candidate}, k.o.source), nm.text), 'found', concat(nm.found, "
+        f"array(CASE WHEN ct_found = 0 THEN {_INSIDE_WORD} WHEN NOT ({accepted}) THEN {_TOO_MANY} ELSE ct_found END)))"
+    )
+    places = let("u2", let("ed", edges, let("ph", held, marked)), let("ct_found", count, judged))
+    replaced = let("u1", f"replace(nm.text, k.o.source, {candidate})", places)
+    missing = f"named_struct('text', nm.text, 'found', concat(nm.found, array({_NOT_FOUND})))"
+    return f"IF(contains(nm.text, k.o.source), {replaced}, {missing})"
+
+
+def _places(text: str) -> str:
+    return f"(octet_length({text}) - octet_length(replace({text}, {literal(CANDIDATE)}, '')))"
+
+
+def _judged() -> str:
+    """Give each operation with its reason for rejection, as far as its own checks go, and its places."""
+    reason = (
+        f"coalesce(k.reason, CASE get(no.found, i) WHEN {_NOT_FOUND} THEN 'not_found' WHEN {_INSIDE_WORD} THEN 'inside_word' "
+        f"WHEN {_TOO_MANY} THEN 'too_many_matches' END)"
+    )
+    return f"transform(co, (k, i) -> named_struct('o', k.o, 'reason', {reason}, 'found', coalesce(get(no.found, i), 0)))"
+
+
+def _fate() -> str:
+    """Give the fate of operation `f` now that it is known whether the chunk's program is trusted (`ok`)."""
+    refused = fate("ck", "f.o", "coalesce(f.reason, 'mostly_rejected')", "false")
+    end = "least(f.o.line_end, sc.last)"
+    lines = f"array({join(slice_of('ls', 'f.o.line_start', f'{end} + 1'))})"
+    counted = f"transform(IF(f.o.op = 'remove_lines', {lines}, array(f.o.source, coalesce(f.o.target, ''))), w -> {words('w', mode='strict')})"
+    edit = fate(
+        "ck",
+        "f.o",
+        "IF(f.o.op = 'remove_lines' AND f.o.line_end > sc.last, 'clipped', NULL)",
+        "true",
+        f"IF(f.o.op = 'remove_lines', {end} - f.o.line_start + 1, f.found)",
+        "IF(f.o.op = 'remove_lines', wc[0], f.found * greatest(wc[0] - get(wc, 1), 0))",
+    )
+    verdict = fate("ck", "f.o", "string(NULL)", "true")
+    return f"CASE WHEN f.reason IS NOT NULL OR NOT ok THEN {refused} WHEN f.o.op IN {EDITS} THEN {let('wc', counted, edit)} ELSE {verdict} END"
+
+
+def _replaced_text() -> str:
+    """Put the targets in the place of their placeholders; NULL when nothing was replaced."""
+    held = f"concat({literal(OPENING)}, translate(string(t.i), '0123456789', {literal(_DIGITS)}), {literal(CLOSING)})"
+    targets = "filter(transform(fo, (f, i) -> named_struct('i', i, 'found', f.found, 'target', coalesce(f.o.target, ''))), t -> t.found > 0)"
+    put = f"aggregate({targets}, no.text, (u, t) -> replace(u, {held}, t.target))"
+    return f"IF(exists(fo, f -> f.found > 0), {put}, NULL)"
+
+
+def _ranges() -> str:
+    removes = "filter(fo, f -> f.reason IS NULL AND f.o.op = 'remove_lines')"
+    return f"transform({removes}, f -> named_struct('first', f.o.line_start, 'last', least(f.o.line_end, sc.last)))"
+
+
+def _document(policy: Policy) -> str:
+    """Put the chunks' results together: the text that is left, its words, the outcome."""
+    gone = "array_sort(flatten(cr.ranges))"
+    changed = "exists(cr, c -> c.text IS NOT NULL)"
+    put = (
+        f"aggregate(filter(cr, c -> c.text IS NOT NULL), ls, (a, c) -> "
+        f"concat({slice_of('a', '0', 'c.first')}, {split('c.text')}, {slice_of('a', 'c.last + 1', 'size(a)')}))"
+    )
+    edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {let('nl', f'IF(rp, {put}, ls)', let('gp', _gaps(), join(_kept())))} END"
+    body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", _word_counts(), _outcome(policy))))
+    return let("rg", gone, let("rp", changed, body))
+
+
+def _gaps() -> str:
+    """Give the ranges of lines between the removed ones, `first` inclusive and `last` exclusive, and where the rest begins."""
+    zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
+    gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
+    return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"
+
+
+def _kept() -> str:
+    return f"concat(flatten(transform(gp.gaps, g -> {slice_of('nl', 'g.first', 'g.last')})), {slice_of('nl', 'gp.next', 'size(nl)')})"
+
+
+def _word_counts() -> str:
+    """Count the words before and after; removed lines were counted for their fates, so nothing is counted twice.
+
+    That needs ranges which do not overlap and a text in which nothing was replaced; otherwise both texts are counted.
+    """
+    overlap = "exists(transform(rg, (r, i) -> i > 0 AND r.first <= get(rg, i - 1).last), v -> v)"
+    removed = "aggregate(op, 0, (n, f) -> n + f.words_removed)"
+    counted = f"transform(array(tx, IF(rp OR {overlap}, px.text, NULL)), w -> {words('w', mode='strict')})"
+    return let("wc", counted, f"named_struct('before', coalesce(wc[1], wc[0] + {removed}), 'after', wc[0])")
+
+
+def _outcome(policy: Policy) -> str:
+    reason = (
+        "CASE WHEN exists(op, f -> f.op = 'drop_doc' AND f.status = 'applied') THEN 'drop_doc' "
+        f"WHEN tx != px.text AND {is_blank('tx')} THEN 'nothing_left' "
+        f"WHEN wd.after < {policy.min_words} THEN 'too_few_words' "
+        f"WHEN wd.after < {policy.min_kept_share!r}D * wd.before THEN 'too_little_kept' END"
+    )
+    outcome = result(
+        "IF(rs IS NULL, tx, NULL)",
+        "CASE WHEN rs IS NOT NULL THEN 'dropped' WHEN tx = px.text THEN 'kept' ELSE 'edited' END",
+        "rs",
+        "op",
+        "wd.before",
+        "IF(rs IS NULL, wd.after, 0)",
+    )
+    return let("rs", reason, outcome)

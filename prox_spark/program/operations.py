@@ -1,0 +1,196 @@
+"""The values of the program language: operations, problems, policies, fates, and the closed lists of reasons.
+
+Values only; `parse` makes operations out of text, `execute` gives them a meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Mode = Literal["strict", "reference"]
+Level = Literal["document", "chunk"]
+OperationName = Literal["keep_doc", "drop_doc", "keep_chunk", "remove_lines", "normalize"]
+Outcome = Literal["kept", "edited", "dropped", "failed", "not_run"]
+Status = Literal["applied", "rejected"]
+
+PROBLEM_REASONS = (
+    "not_an_operation",  # prose, or anything that is not `name(`
+    "unknown_operation",  # a call of a name that the language does not have
+    "bad_arguments",  # wrong number, wrong keyword, wrong type, or a string where a number belongs
+    "not_an_integer",  # a line number that is not a run of ASCII digits
+    "negative_line",
+    "reversed_range",
+    "truncated",  # the line ends inside the call
+    "trailing_text",  # something other than a comment after the closing parenthesis
+)
+"""Why a line of a completion is not an operation (strict mode)."""
+
+REJECTION_REASONS = (
+    "outside_chunk",  # the range starts outside the chunk that the program was written for
+    "wrong_level",  # a document verdict inside a chunk program, or a line operation in a document answer
+    "contradiction",  # keep beside an edit, an edit beside drop: the milder operation wins
+    "blank_source",
+    "short_source",  # fewer characters than policy.min_source_chars
+    "spans_lines",  # source or target holds a line break
+    "grows",  # the target is longer than policy.max_growth allows
+    "reserved_character",  # text or string holds U+FDD0..U+FDEF, which are never valid for interchange
+    "not_found",
+    "inside_word",  # found, but only inside longer words
+    "too_many_matches",  # more than policy.max_matches in one chunk
+    "mostly_rejected",  # more of the chunk's program was wrong than right, so none of it is trusted
+)
+"""Why an operation that parsed was not applied (strict mode)."""
+
+APPLIED_REASONS = ("clipped",)
+"""What else is worth knowing about an applied operation: `clipped`, its range ended after the chunk."""
+
+DOCUMENT_REASONS = (
+    "drop_doc",  # the program says so
+    "nothing_left",  # the operations removed everything but whitespace
+    "too_few_words",  # policy.min_words (strict), or the reference's rule of ten words
+    "too_little_kept",  # policy.min_kept_share (strict), or the reference's rule of five percent
+    "unknown_answer",  # a document answer that is neither keep nor drop: kept and counted
+    "too_many_errors",  # reference only: two errors or more give the original text back
+    "no_program",  # not_run: the pass has no program for this text yet
+    "engine_error",  # failed: programs.error says what happened
+)
+"""Values of `corpus.reason`; NULL where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Hold one typed operation; `line_start` and `line_end` are inclusive and 0-based over the whole document."""
+
+    op: OperationName
+    line_start: int | None = None
+    line_end: int | None = None
+    source: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Hold one line of a completion that is not an operation.
+
+    Attributes:
+        line: 0-based line of the completion.
+        reason: One of `PROBLEM_REASONS`.
+        text: The line, cut to 200 characters.
+    """
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Hold what a completion says: its operations in order, and the lines that are none."""
+
+    operations: tuple[Operation, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedOperation:
+    """Hold one operation with its fate.
+
+    Attributes:
+        chunk_index: The chunk whose program holds it; None for a program of the whole document.
+        scope_start: First line it may touch, inclusive; None for the whole document.
+        scope_end: Last line it may touch, inclusive; None for the whole document.
+        status: `applied` or `rejected`.
+        reason: One of `REJECTION_REASONS` or `APPLIED_REASONS`; None where there is nothing to say.
+        found: Places changed (normalize), lines in range (remove_lines), 0 for verdicts.
+        words_removed: Words in the lines or strings removed, less the words of the targets.
+    """
+
+    operation: Operation
+    chunk_index: int | None
+    scope_start: int | None
+    scope_end: int | None
+    status: Status
+    reason: str | None
+    found: int
+    words_removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Hold what a program made of a text; `text` is None when the document is dropped."""
+
+    text: str | None
+    outcome: Outcome
+    reason: str | None
+    operations: tuple[AppliedOperation, ...]
+    words_before: int
+    words_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Say how programs are executed; part of the identity of a corpus version.
+
+    Attributes:
+        mode: `strict`, or `reference` for what the published executor does, byte for byte (the rest is then unused).
+        min_source_chars: Shortest string that `normalize` may look for.
+        max_matches: Most places that one `normalize` may change in one chunk.
+        max_growth: Longest target as a multiple of its source, in characters.
+        max_rejected_share: Share of a chunk's lines that may be wrong before the chunk is left as it is.
+        min_words: Documents that end with fewer words are dropped; 0 switches the rule off.
+        min_kept_share: Documents that keep a smaller share of their words are dropped; 0 switches the rule off.
+    """
+
+    mode: Mode = "strict"
+    min_source_chars: int = 2
+    max_matches: int = 64
+    max_growth: float = 1.0
+    max_rejected_share: float = 0.5
+    min_words: int = 0
+    min_kept_share: float = 0.0
+
+
+class Scope(Protocol):
+    """Name the lines that a program was written for; a `chunks.Chunk` is one."""
+
+    @property
+    def index(self) -> int:
+        """Give the chunk's place in its document."""
+
+    @property
+    def line_start(self) -> int:
+        """Give the first line, inclusive and 0-based over the whole document."""
+
+    @property
+    def line_end(self) -> int:
+        """Give the last line, inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkProgram:
+    """Hold the program of one chunk, ready to execute: what `programs.chunks` stores, one value a chunk.
+
+    Attributes:
+        chunk_index: Which chunk; None for a program of the whole document.
+        scope_start: First line the program may touch, inclusive; None for the whole document.
+        scope_end: Last line the program may touch, inclusive; None for the whole document.
+        completion: What the model wrote; only a document answer in reference mode is read from it.
+        operations: What `parse` gives in strict mode.
+        problems: How many lines of the completion strict mode could not read; they count against the budget.
+        reference_operations: What `parse` gives in reference mode.
+        reference_errors: How many errors the reference's own parser counts.
+    """
+
+    chunk_index: int | None = None
+    scope_start: int | None = None
+    scope_end: int | None = None
+    completion: str = ""
+    operations: tuple[Operation, ...] = ()
+    problems: int = 0
+    reference_operations: tuple[Operation, ...] = ()
+    reference_errors: int = 0
+
+
+MAX_LINE = 2**31 - 1
+"""Largest line number an operation holds; larger ones are clamped to it, so that they fit a Spark INT."""

@@ -1,0 +1,207 @@
+"""One StructType per table, and `require(frame, schema)`; the columns are the contract that users script against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from prox_spark.errors import LakeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+
+def _struct(**fields: StructType | ArrayType | StringType | IntegerType | LongType | DoubleType) -> StructType:
+    return StructType([StructField(name, kind) for name, kind in fields.items()])
+
+
+STRING, INT, LONG, DOUBLE = StringType(), IntegerType(), LongType(), DoubleType()
+
+DOCUMENTS = StructType(
+    [
+        StructField("doc_id", STRING),
+        StructField("source", STRING),
+        StructField("snapshot", STRING),
+        StructField("url", STRING),
+        StructField("text", STRING),
+        StructField("text_sha256", STRING),
+        StructField("shard", INT),
+        StructField("metadata", STRING),
+        StructField("ingest_run_id", STRING),
+        StructField("source_file", STRING),
+    ]
+)
+"""One source record; `metadata` is a JSON object of all source columns that have no column of their own."""
+
+OPERATION = _struct(op=STRING, line_start=INT, line_end=INT, source=STRING, target=STRING)
+"""One typed operation, as `program.parse` gives it; lines are inclusive and 0-based over the whole document."""
+
+PROBLEM = _struct(line=INT, reason=STRING, text=STRING)
+
+CHUNK = _struct(
+    chunk_index=INT,
+    line_start=INT,
+    line_end=INT,
+    completion=STRING,
+    finish_reason=STRING,
+    prompt_tokens=INT,
+    output_tokens=INT,
+    ops=ArrayType(OPERATION),
+    problems=ArrayType(PROBLEM),
+    reference_ops=ArrayType(OPERATION),
+    reference_errors=INT,
+    error=STRING,
+)
+"""One chunk of a text under one pass: the completion as the model gave it, and what it parses to in both modes."""
+
+PROGRAMS = StructType(
+    [
+        StructField("text_sha256", STRING),
+        StructField("pass_name", STRING),
+        StructField("fingerprint", STRING),
+        StructField("chunks", ArrayType(CHUNK)),
+        StructField("error", STRING),
+        StructField("run_id", STRING),
+        StructField("generated_at", TimestampType()),
+    ]
+)
+
+APPLIED_OPERATION = _struct(
+    chunk_index=INT,
+    op=STRING,
+    line_start=INT,
+    line_end=INT,
+    source=STRING,
+    target=STRING,
+    scope_start=INT,
+    scope_end=INT,
+    status=STRING,
+    reason=STRING,
+    found=INT,
+    words_removed=INT,
+)
+"""One operation with its fate; `scope_start` and `scope_end` are the lines of its chunk, NULL for the whole document."""
+
+CORPUS = StructType(
+    [
+        StructField("doc_id", STRING),
+        StructField("source", STRING),
+        StructField("snapshot", STRING),
+        StructField("url", STRING),
+        StructField("text", STRING),
+        StructField("text_sha256", STRING),
+        StructField("outcome", STRING),
+        StructField("reason", STRING),
+        StructField("pass_name", STRING),
+        StructField("run_id", STRING),
+        StructField("ops", ArrayType(APPLIED_OPERATION)),
+        StructField("words_before", LONG),
+        StructField("words_after", LONG),
+        StructField("metadata", STRING),
+    ]
+)
+"""One document as the last pass left it; `text` and `text_sha256` are NULL when it is dropped."""
+
+RUNS = StructType(
+    [
+        StructField("run_id", STRING),
+        StructField("command", STRING),
+        StructField("pass_name", STRING),
+        StructField("status", STRING),
+        StructField("started_at", TimestampType()),
+        StructField("finished_at", TimestampType()),
+        StructField("by", STRING),
+        StructField("package_version", STRING),
+        StructField("conf", STRING),
+        StructField("passes", STRING),
+        StructField("fingerprint", STRING),
+        StructField("versions_read", STRING),
+        StructField("versions_written", STRING),
+        StructField("corpus_version", LONG),
+        StructField("counts", STRING),
+        StructField("prompt_tokens", LONG),
+        StructField("output_tokens", LONG),
+        StructField("wall_seconds", DOUBLE),
+        StructField("gpu_seconds", DOUBLE),
+        StructField("cost", DOUBLE),
+    ]
+)
+"""One command that wrote; `conf`, `passes`, `versions_*` and `counts` are JSON."""
+
+QUARANTINE = StructType(
+    [
+        StructField("source", STRING),
+        StructField("snapshot", STRING),
+        StructField("source_file", STRING),
+        StructField("position", LONG),
+        StructField("reason", STRING),
+        StructField("detail", STRING),
+        StructField("raw", BinaryType()),
+        StructField("raw_bytes", LONG),
+        StructField("record_id", STRING),
+        StructField("run_id", STRING),
+    ]
+)
+"""One record that could not be read.
+
+`position` is the byte offset of the record in the decompressed file, or the row number in a Parquet file; `raw` is
+cut to a bound, `raw_bytes` is the length before the cut; `record_id` makes a second ingest of the same file add nothing.
+"""
+
+TABLES = {
+    "documents": DOCUMENTS,
+    "programs": PROGRAMS,
+    "corpus": CORPUS,
+    "runs": RUNS,
+    "quarantine": QUARANTINE,
+}
+
+PARTITIONS = {
+    "documents": ("source", "snapshot"),
+    "programs": ("pass_name", "fingerprint"),
+    "corpus": ("source", "snapshot"),
+    "runs": (),
+    "quarantine": ("source",),
+}
+
+
+def select(table: StructType, names: Sequence[str]) -> StructType:
+    """Give the columns `names` of a schema, in that order."""
+    return StructType([table[name] for name in names])
+
+
+def arrow(table: StructType) -> pa.Schema:
+    """Give the Arrow form of a schema, for batches that go back to Spark."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(table)
+
+
+def require(frame: DataFrame, schema: StructType) -> None:
+    """Check that `frame` has every column of `schema` with its type.
+
+    Raises:
+        LakeError: A column is missing or has another type; names the column, what was found and what is expected.
+    """
+    found = {field.name: field.dataType for field in frame.schema}
+    for field in schema:
+        kind = found.get(field.name)
+        if kind is None:
+            raise LakeError(f"column {field.name} is missing; found {', '.join(found)}")
+        if kind.simpleString() != field.dataType.simpleString():
+            raise LakeError(
+                f"column {field.name} is {kind.simpleString()}, expected {field.dataType.simpleString()}"
+            )

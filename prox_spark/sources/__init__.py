@@ -1,0 +1,27 @@
+"""Corpus files into records: opening, decompressing, taking apart, one adapter per source; no Spark."""
+
+from prox_spark.sources.adapters import SOURCES, Adapter, adapter, check_snapshot
+from prox_spark.sources.files import File, Slice, Unit, has_records, splits_in_place, units
+from prox_spark.sources.reading import SCHEMA, Reader, batches
+from prox_spark.sources.records import REASONS, Record
+from prox_spark.sources.streams import Input, memory_input
+
+__all__ = [
+    "REASONS",
+    "SCHEMA",
+    "SOURCES",
+    "Adapter",
+    "File",
+    "Input",
+    "Reader",
+    "Record",
+    "Slice",
+    "Unit",
+    "adapter",
+    "batches",
+    "check_snapshot",
+    "has_records",
+    "memory_input",
+    "splits_in_place",
+    "units",
+]

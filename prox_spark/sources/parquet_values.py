@@ -1,0 +1,101 @@
+"""The values of Parquet columns as JSON, in the one form that `documents.metadata` has for each type.
+
+| Arrow | JSON |
+|---|---|
+| integers, booleans, strings, lists, structs | as they are, integers exact |
+| floats | shortest form that reads back the same; NaN and the infinities as the strings "NaN", "Infinity", "-Infinity" |
+| decimals | strings, so that no digit is lost |
+| timestamps, dates, times | ISO 8601 strings, timestamps with a zone in UTC with a `Z` |
+| durations | ISO 8601 strings |
+| binary | base64 strings |
+| maps | lists of [key, value] |
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.types as types
+
+NULL = b"null"
+UNDECODABLE = b"\xff"
+"""Stands for a value that is not UTF-8."""
+
+
+def _other(value: Any) -> str:
+    """Write what msgspec does not know: subclasses of the time types, as pandas has them."""
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_other, decimal_format="string")
+
+
+def is_string(kind: pa.DataType) -> bool:
+    """Say whether a column of this type holds text."""
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def text_values(column: pa.Array) -> list[bytes | None]:
+    """Give the bytes of a text column; what is not UTF-8 is among them, `is_utf8` tells."""
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    values: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
+    return values
+
+
+def column_values(column: pa.Array) -> list[bytes]:
+    """Give every value of a column as JSON; UNDECODABLE where it is not UTF-8."""
+    if is_string(column.type):
+        return [NULL if value is None else _string(value) for value in text_values(column)]
+    if types.is_timestamp(column.type):
+        return [NULL if value is None else _timestamp(value) for value in _times(column)]
+    exact = not _holds_floats(column.type)
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:  # somewhere inside a nested column
+        return [_nested(value) for value in column]
+    return [_ENCODER.encode(value if exact else _finite(value)) for value in values]
+
+
+def _string(value: bytes) -> bytes:
+    try:
+        return _ENCODER.encode(value.decode())
+    except UnicodeDecodeError:
+        return UNDECODABLE
+
+
+def _nested(value: pa.Scalar) -> bytes:
+    try:
+        return _ENCODER.encode(_finite(value.as_py()))
+    except UnicodeDecodeError:
+        return UNDECODABLE
+
+
+def _times(column: pa.Array) -> list[str | None]:
+    # Arrow's own text form has every digit and every year; Python's datetime has neither.
+    written: list[str | None] = column.cast(pa.string()).to_pylist()
+    return written
+
+
+def _timestamp(written: str) -> bytes:
+    return _ENCODER.encode(written.replace(" ", "T", 1))
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    return types.is_floating(kind) or any(_holds_floats(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _finite(value: Any) -> Any:
+    """Write the floats that JSON has no number for as strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,88 @@
+"""From a slice of a file to Arrow batches of its records, as the workers of an ingest read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from prox_spark.sources.adapters import Adapter
+from prox_spark.sources.files import Slice, is_parquet
+from prox_spark.sources.json_lines import read_lines
+from prox_spark.sources.parquet_rows import read_rows
+from prox_spark.sources.records import Record, quarantined, record_id
+from prox_spark.sources.streams import Input, head, local_input
+
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 2048
+
+COLUMNS = (
+    *((name, pa.string()) for name in ("source_file",)),
+    ("position", pa.int64()),
+    *((name, pa.string()) for name in ("snapshot", "doc_id", "url", "text", "text_sha256", "metadata")),
+    *((name, pa.string()) for name in ("reason", "detail")),
+    ("raw", pa.binary()),
+    ("raw_bytes", pa.int64()),
+)
+
+SCHEMA = pa.schema([*COLUMNS, ("record_id", pa.string()), ("source", pa.string()), ("unit", pa.int32())])
+"""The fields of Record in their order, then what a batch adds: the id of a bad record, the source, the unit's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Say how an ingest reads its records; travels to the workers.
+
+    Attributes:
+        adapter: The source.
+        snapshot: The snapshot that the user gave; None takes it from the records and the paths.
+        limit: Longer records are bad.
+    """
+
+    adapter: Adapter
+    snapshot: str | None
+    limit: int
+
+    def slices(self, slices: Iterable[Slice]) -> Iterator[Record]:
+        """Read the records of some slices."""
+        for part in slices:
+            joined = part.file.joined
+            source = local_input(part.file.path, part.file.size)
+            other = None if joined is None else local_input(joined.path, joined.size)
+            yield from self.records(source, start=part.start, end=part.end, joined=other)
+
+    def records(
+        self, source: Input, *, start: int = 0, end: int | None = None, joined: Input | None = None
+    ) -> Iterator[Record]:
+        """Read the records of one file that begin in the bytes `start` to `end`."""
+        origin = self.adapter.origin(source.path, self.snapshot)
+        adapter, limit = self.adapter, self.limit
+        try:
+            if is_parquet(source.path) or head(source).startswith(b"PAR1"):
+                yield from read_rows(source, adapter, origin, limit=limit, start=start, end=end)
+            else:
+                yield from read_lines(source, adapter, origin, limit=limit, start=start, end=end, joined=joined)
+        except (PermissionError, IsADirectoryError) as error:
+            yield quarantined("unreadable_file", error.strerror or str(error), origin, start)
+
+
+def batches(records: Iterable[Record], *, source: str, unit: int) -> Iterator[pa.RecordBatch]:
+    """Gather records into batches of about 8 MB."""
+    rows: list[Record] = []
+    held = 0
+    for record in records:
+        rows.append(record)
+        held += len(record.text or b"") + len(record.metadata or b"") + len(record.raw or b"") + 500
+        if held >= BATCH_BYTES or len(rows) >= BATCH_ROWS:
+            yield _batch(rows, source, unit)
+            rows, held = [], 0
+    if rows:
+        yield _batch(rows, source, unit)
+
+
+def _batch(rows: list[Record], source: str, unit: int) -> pa.RecordBatch:
+    ids = [record_id(row.source_file, row.position, row.reason) if row.reason else None for row in rows]
+    columns = [*zip(*rows, strict=True), ids, [source] * len(rows), [unit] * len(rows)]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

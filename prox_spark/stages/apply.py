@@ -1,0 +1,100 @@
+"""Execute stored programs on texts, in the JVM: corpus rows and programs in, corpus rows as the pass leaves them out.
+
+Frame in, frame out; no table is touched and no action is called. A frame of rows on their way through passes carries,
+beside the columns of `corpus`, the number of passes that each row has gone through (`AT`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from prox_spark import schema
+from prox_spark.program import columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from prox_spark.passes import Pass
+
+AT = "passes_done"
+
+
+def unrefined(documents: DataFrame) -> DataFrame:
+    """Give documents as corpus rows that no pass has touched: outcome `not_run`, no counts yet."""
+    given = {name: F.col(name) for name in ("doc_id", "source", "snapshot", "url", "text", "text_sha256", "metadata")}
+    given["outcome"] = F.lit("not_run")
+    given["run_id"] = F.col("ingest_run_id")
+    return documents.select(
+        *(given.get(field.name, F.lit(None)).cast(field.dataType).alias(field.name) for field in schema.CORPUS)
+    )
+
+
+def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_id: str) -> DataFrame:
+    """Take the rows that stand before pass number `index` through it; all others come out as they went in.
+
+    A row without a program stays where it is, so that a later command can take it on. A row that an earlier pass
+    dropped has nothing left to execute and moves on as it is.
+
+    Args:
+        rows: Columns of `corpus` and `AT`.
+        programs: The table `programs`; other passes' rows are left out here.
+        pass_: The pass.
+        index: 0-based number of the pass in its chain.
+        run_id: Written to the rows that were executed.
+
+    Returns:
+        As many rows as came in, with the same columns.
+    """
+    ready = (F.col(AT) == index) & F.col("text").isNotNull()
+    # The key of a row that is not ready matches nothing, and differs from row to row: were it NULL, all such rows
+    # would land in one task.
+    key = F.when(ready, F.col("text_sha256")).otherwise(F.concat(F.lit("-"), F.col("doc_id")))
+    joined = rows.withColumn("key", key).join(_one_each(programs, pass_), on="key", how="left")
+    executable = F.col("found") & F.col("error").isNull()
+    result = columns.execute("text", "chunks", level=pass_.profile.level, policy=pass_.policy)
+    executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
+    changed = _columns(pass_, index, run_id)
+    return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))
+
+
+def _one_each(programs: DataFrame, pass_: Pass) -> DataFrame:
+    # Two commands that refined the same text at once may both have stored a program. The oldest counts, always.
+    mine = programs.where((F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint))
+    oldest = F.min_by(F.struct("chunks", "error"), F.struct("generated_at", "run_id"))
+    return (
+        mine.groupBy(F.col("text_sha256").alias("key"))
+        .agg(oldest.alias("program"))
+        .select("key", "program.chunks", "program.error", F.lit(True).alias("found"))
+    )
+
+
+def _columns(pass_: Pass, index: int, run_id: str) -> dict[str, Column]:
+    """Give the columns that a pass changes; those of a row that it did not execute keep their value."""
+    result, found = F.col("executed"), F.col("found")
+    failed = found & F.col("error").isNotNull()
+
+    def after(name: str, value: Column, on_failure: Column) -> Column:
+        kind = schema.CORPUS[name].dataType
+        chosen = F.when(failed, on_failure).when(found, value).otherwise(F.col(name))
+        return chosen.cast(kind).alias(name)
+
+    # Only an edit changes the hash; hashing the kept texts again would be wasted work.
+    sha256 = F.when(result["outcome"] == "edited", F.sha2(result["text"], 256))
+    sha256 = sha256.when(result["outcome"] == "kept", F.col("text_sha256"))
+    passed = found | ((F.col(AT) == index) & F.col("text").isNull())
+    changed = [
+        after("text", result["text"], F.col("text")),
+        after("text_sha256", sha256, F.col("text_sha256")),
+        after("outcome", result["outcome"], F.lit("failed")),
+        after("reason", result["reason"], F.lit("engine_error")),
+        after("pass_name", F.lit(pass_.name), F.lit(pass_.name)),
+        after("run_id", F.lit(run_id), F.lit(run_id)),
+        after("ops", result["ops"], F.lit(None)),
+        after("words_before", result["words_before"], F.col("words_after")),
+        after("words_after", result["words_after"], F.col("words_after")),
+    ]
+    names = ("text", "text_sha256", "outcome", "reason", "pass_name", "run_id", "ops", "words_before", "words_after")
+    moved = F.when(passed, F.lit(index + 1)).otherwise(F.col(AT)).alias(AT)
+    return dict(zip(names, changed, strict=True)) | {AT: moved}

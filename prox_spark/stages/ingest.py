@@ -1,0 +1,294 @@
+"""Bring corpus files into documents: list them, read them in Python workers, keep each record once.
+
+    files ──units──▶ records ──▶ documents       one shuffle and one sort, by shard and id
+                            └──▶ quarantined     the bad records
+
+One row of `records` is one record of a file, good or bad. Frame in, frame out; only `files` runs a job of its own, to
+list what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, BinaryType, IntegerType, LongType, StringType, StructField, StructType
+
+from prox_spark import listing, schema
+from prox_spark.sources import (
+    SCHEMA,
+    Adapter,
+    File,
+    Reader,
+    Slice,
+    Unit,
+    adapter,
+    batches,
+    check_snapshot,
+    memory_input,
+    splits_in_place,
+    units,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame, Observation, SparkSession
+
+    Batches = Iterator[pa.RecordBatch]
+
+__all__ = ["adapter", "documents", "files", "quarantined", "records"]
+
+KINDS = {"string": StringType(), "int64": LongType(), "int32": IntegerType(), "binary": BinaryType()}
+
+RECORDS = StructType([StructField(field.name, KINDS[str(field.type)]) for field in SCHEMA])
+"""One record; `reason` is NULL in a document, and the columns of a document are NULL in a bad record."""
+
+FILE = [StructField("path", StringType()), StructField("size", LongType())]
+
+UNITS = StructType(
+    [
+        StructField("unit", IntegerType()),
+        StructField(
+            "slices",
+            ArrayType(
+                StructType(
+                    [
+                        StructField("file", StructType([*FILE, StructField("joined", StructType(FILE))])),
+                        StructField("start", LongType()),
+                        StructField("end", LongType()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+
+CONTENT_BYTES = 1 << 30
+"""Larger files of a remote file system are streamed by pyarrow and not handed over by Spark, whose rows end at 2 GB."""
+
+
+class Settings(Protocol):
+    """The settings that this stage needs."""
+
+    @property
+    def max_record_bytes(self) -> int: ...
+    @property
+    def unit_bytes(self) -> int: ...
+
+
+def files(spark: SparkSession, source: Adapter, paths: Sequence[str], *, settings: Settings) -> list[Unit]:
+    """List the files to read and cut them into units of work.
+
+    Args:
+        spark: The session; it lists, so that its file systems and credentials count.
+        source: The adapter.
+        paths: Files, folders or globs.
+        settings: Says how large a unit is.
+
+    Raises:
+        SourceError: A path matches no file, or none that the source has.
+    """
+    wanted = listing.files(spark, source, paths)
+    return units(wanted, unit_bytes=settings.unit_bytes, splits=_splits)
+
+
+def records(
+    spark: SparkSession, work: Sequence[Unit], source: Adapter, *, snapshot: str | None = None, settings: Settings
+) -> DataFrame:
+    """Read the records of all units, one Spark task a unit; columns as in RECORDS.
+
+    Args:
+        spark: The session.
+        work: What `files` gave.
+        source: The adapter.
+        snapshot: Name of the crawl; None takes it from the records or the paths.
+        settings: Says which records are too large.
+
+    Raises:
+        SourceError: The snapshot cannot be the name of a folder.
+    """
+    check_snapshot(snapshot)
+    reader = Reader(source, snapshot, settings.max_record_bytes)
+    numbered = list(enumerate(work))
+    handed = [(n, unit) for n, unit in numbered if _is_handed_over(unit)]
+    opened = [(n, unit) for n, unit in numbered if not _is_handed_over(unit)]
+    frames = []
+    if opened or not handed:
+        frames.append(_opened(spark, opened).mapInArrow(_read_units(reader), RECORDS))
+    if handed:
+        frames.append(_handed_over(spark, handed).mapInArrow(_read_contents(reader), RECORDS))
+    return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+
+
+def documents(
+    found: DataFrame,
+    existing: DataFrame | None,
+    *,
+    run_id: str,
+    shards: int,
+    partitions: int,
+    observation: Observation | None = None,
+) -> DataFrame:
+    """Keep each document once: not the ones that the lake has, and of equal ones the first by file and position.
+
+    Rows are shuffled once and sorted once: a partition holds a range of shards, ordered by shard and id, so that every
+    file of `documents` covers few shards.
+
+    Args:
+        found: What `records` gave.
+        existing: `doc_id` and `shard` of the documents that the lake has; None before the first ingest.
+        run_id: Written to every row.
+        shards: Number of shards of the lake.
+        partitions: Number of partitions to write.
+        observation: Told the number of `records`, `documents` and `quarantined`, and the `damaged` units: the numbers
+            of those that hold bad records. It counts after the shuffle, where no task counts twice.
+
+    Returns:
+        Rows of `schema.DOCUMENTS`.
+    """
+    key = F.coalesce("text_sha256", "record_id")
+    shard = F.pmod(F.xxhash64(key), F.lit(shards)).cast("int").alias("shard")
+    columns = ["doc_id", "source", "snapshot", "url", "text", "text_sha256", "metadata", "source_file", "position",
+               "reason", "unit"]  # fmt: skip
+    rows = found.select(*columns, shard)
+    if existing is not None:
+        kept = {name: F.col(name) for name in ("doc_id", "shard")}
+        rows = rows.unionByName(
+            existing.select(*(kept.get(field.name, F.lit(None).cast(field.dataType)).alias(field.name)
+                              for field in rows.schema))
+        )  # fmt: skip
+    count = max(1, min(partitions, shards))
+    bucket = _bucket("shard", shards, count).alias("bucket")
+    # Rows that the lake has carry no file, and NULL sorts first. The window finds rows where it wants them: no further
+    # shuffle, and its sort is the only one.
+    same = Window.partitionBy("bucket", "shard", "doc_id").orderBy("source_file", "position")
+    ranked = rows.select("*", bucket).repartition(count, "bucket").withColumn("rank", F.row_number().over(same))
+    incoming, good = F.col("source_file").isNotNull(), F.col("reason").isNull()
+    first = incoming & good & (F.col("rank") == 1)
+    if observation is not None:
+        ranked = ranked.observe(
+            observation,
+            F.count_if(incoming).alias("records"),
+            F.count_if(first).alias("documents"),
+            F.count_if(incoming & ~good).alias("quarantined"),
+            F.sort_array(F.collect_set(F.when(~good, F.col("unit")))).alias("damaged"),
+        )
+    kept_rows = ranked.where(first).withColumn("ingest_run_id", F.lit(run_id))
+    return kept_rows.select(*schema.DOCUMENTS.fieldNames())
+
+
+def quarantined(found: DataFrame, *, run_id: str) -> DataFrame:
+    """Give the bad records; rows of `schema.QUARANTINE`."""
+    rows = found.where(F.col("reason").isNotNull()).withColumn("run_id", F.lit(run_id))
+    return rows.select(*schema.QUARANTINE.fieldNames())
+
+
+# -- how the work reaches the workers ------------------------------------------------------------------------------------
+
+
+def _splits(path: str) -> bool:
+    return listing.is_local(path) and splits_in_place(path)
+
+
+def _is_handed_over(unit: Unit) -> bool:
+    """Say whether Spark reads the files of a unit: those that a worker cannot open, as far as they fit into a row."""
+    read = [file for part in unit.slices for file in (part.file, part.file.joined) if file is not None]
+    return not any(listing.is_local(file.path) or file.size > CONTENT_BYTES for file in read)
+
+
+def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
+    """Give the units as rows, exactly one in each partition."""
+    rows = [(number, [asdict(part) for part in unit.slices]) for number, unit in numbered]
+    # From one partition, Spark deals rows out in turn.
+    return spark.createDataFrame(rows, UNITS).coalesce(1).repartition(max(1, len(rows)))
+
+
+def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
+    """Give the files of units with their content, one row a file."""
+    rows = [
+        (number, part.file.path, part.file.joined and part.file.joined.path)
+        for number, unit in numbered
+        for part in unit.slices
+    ]
+    work = spark.createDataFrame(rows, "unit INT, path STRING, joined STRING")
+    contents = listing.contents(spark, [path for _, path, _ in rows]).join(F.broadcast(work), "path")
+    joined = [other for _, _, other in rows if other is not None]
+    if not joined:
+        return contents.withColumn("joined_content", F.lit(None).cast("binary"))
+    others = listing.contents(spark, joined)
+    return contents.join(others.select(F.col("path").alias("joined"), F.col("content").alias("joined_content")),
+                         "joined", "left")  # fmt: skip
+
+
+def _read_units(reader: Reader) -> Callable[[Batches], Batches]:
+    def read(work: Batches) -> Batches:
+        for batch in work:
+            for row in batch.to_pylist():
+                slices = [_slice(part) for part in row["slices"]]
+                yield from batches(reader.slices(slices), source=reader.adapter.name, unit=row["unit"])
+
+    return read
+
+
+def _read_contents(reader: Reader) -> Callable[[Batches], Batches]:
+    def read(work: Batches) -> Batches:
+        for batch in work:
+            for row in range(batch.num_rows):
+                name, other, unit = (batch.column(key)[row].as_py() for key in ("path", "joined", "unit"))
+                source = memory_input(name, batch.column("content")[row].as_buffer())
+                content = batch.column("joined_content")[row].as_buffer()
+                joined = None if content is None else memory_input(other, content)
+                yield from batches(reader.records(source, joined=joined), source=reader.adapter.name, unit=unit)
+
+    return read
+
+
+def _slice(row: dict[str, Any]) -> Slice:
+    file, joined = row["file"], row["file"]["joined"]
+    other = None if joined is None else File(joined["path"], joined["size"])
+    return Slice(File(file["path"], file["size"], other), row["start"], row["end"])
+
+
+# -- how partitions get their shards -------------------------------------------------------------------------------------
+
+
+def _bucket(shard: str, shards: int, count: int) -> Column:
+    """Give, for a shard, a number that Spark's hash partitioning into `count` puts in the partition of its range.
+
+    A range partitioner would do the same, but it samples, and for that reads everything twice.
+    """
+    numbers = ", ".join(str(number) for number in landing(count))
+    return F.expr(f"element_at(array({numbers}), CAST(CAST({shard} AS BIGINT) * {count} DIV {shards} AS INT) + 1)")
+
+
+def landing(count: int) -> list[int]:
+    """Give, for each of `count` partitions, an integer that Spark's hash partitioning puts there.
+
+    >>> landing(4)
+    [0, 0, 0, 0]
+    """
+    found: dict[int, int] = {}
+    number = 0
+    while len(found) < count:
+        found.setdefault(murmur3(number) % count, number)
+        number += 1
+    return [found[partition] for partition in range(count)]
+
+
+def murmur3(number: int) -> int:
+    """Hash an integer as Spark's `hash` does: Murmur3 of its four bytes, seed 42, signed."""
+    mask = 0xFFFFFFFF
+
+    def rotated(value: int, by: int) -> int:
+        return ((value << by) | (value >> (32 - by))) & mask
+
+    mixed = rotated(number * 0xCC9E2D51 & mask, 15) * 0x1B873593 & mask
+    value = rotated(42 ^ mixed, 13) * 5 + 0xE6546B64 & mask
+    value ^= 4
+    value = (value ^ value >> 16) * 0x85EBCA6B & mask
+    value = (value ^ value >> 13) * 0xC2B2AE35 & mask
+    value ^= value >> 16
+    return value - (1 << 32) if value & 0x80000000 else value

@@ -1,0 +1,379 @@
+"""The lake: its Delta tables, how they are created, named in SQL, read and written, one commit at a time.
+
+A lake is a folder (`./lake`, `s3://bucket/lake`) or a schema of a catalog (`main.corpora`). In both cases its tables have
+names in SQL, so that `SELECT … FROM corpus VERSION AS OF 1` works: a folder's tables are registered, at their place, in
+a database of the session's catalog that is named after the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from prox_spark import schema
+from prox_spark.errors import LakeError, RunError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CATALOG_SCHEMA = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+# Time travel lasts as long as the log and the removed files do; Delta's defaults are 30 and 7 days.
+RETENTION = "interval 3650 days"
+PROPERTIES = {
+    "delta.logRetentionDuration": RETENTION,
+    "delta.deletedFileRetentionDuration": RETENTION,
+    "delta.checkpointInterval": "50",
+}
+
+BUSY = "another command wrote to the lake while this one worked; nothing was written, run the command again"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Say who commits and why; stored as the `userMetadata` of the Delta version.
+
+    Attributes:
+        run_id: The command that writes.
+        command: `ingest`, `refine`, `apply`, …
+        pass_name: The pass, None outside one.
+        wave: 0-based wave of a refine; 0 elsewhere.
+        passes: JSON list of the passes that the corpus has gone through after this commit, in order.
+    """
+
+    run_id: str
+    command: str
+    pass_name: str | None = None
+    wave: int = 0
+    passes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Hold one version of a table that this package wrote."""
+
+    version: int
+    timestamp: str
+    commit: Commit
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Hold one lake: its session, its place, and the database that names its tables.
+
+    Attributes:
+        spark: The session.
+        location: As the user gave it: a folder or `catalog.schema`.
+        database: Quoted name of the schema that holds the tables, ready for SQL.
+        folder: Absolute folder or URI; None for a lake in a catalog.
+    """
+
+    spark: SparkSession
+    location: str
+    database: str
+    folder: str | None
+
+    @classmethod
+    def open(cls, spark: SparkSession, location: str, *, create: bool = True) -> Lake:
+        """Open the lake at `location`, and create its tables where they are missing.
+
+        Args:
+            spark: A session with Delta.
+            location: A folder (path or URI) or `catalog.schema`.
+            create: False refuses a lake that is not there yet.
+
+        Raises:
+            LakeError: The place holds something else, cannot be written, or (without `create`) holds no lake.
+        """
+        if is_catalog_schema(location):
+            catalog, database = location.split(".")
+            lake = cls(spark, location, f"`{catalog}`.`{database}`", None)
+            lake._create_database(create=create)
+            lake = replace(lake, folder=_forgetful_place(spark, location))
+        else:
+            folder = absolute(location)
+            _check_folder(folder, create=create)
+            lake = cls(spark, location, _database(folder), folder)
+            lake._create_database(create=True)
+        with lake._explained("open"):
+            lake._create_tables()
+            lake._name_corpus()
+        return lake
+
+    def name(self, table: str) -> str:
+        """Give the qualified, quoted name of a table or view."""
+        return f"{self.database}.`{table}`"
+
+    def exists(self, table: str) -> bool:
+        """Say whether the table has a first version."""
+        return self.spark.catalog.tableExists(self.name(table))
+
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """Read a table, as it is now or as it was at a version; an unpublished corpus reads as empty."""
+        if table == "corpus" and not self.exists(table):
+            return self.spark.createDataFrame([], schema.CORPUS)
+        if version is None:
+            return self.spark.table(self.name(table))
+        return self.spark.sql(f"SELECT * FROM {self.name(table)} VERSION AS OF {int(version)}")
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table; Delta answers from its log, no file is read."""
+        return self.read(table).count()
+
+    def version(self, table: str) -> int | None:
+        """Give the number of the newest version, None before the first."""
+        if not self.exists(table):
+            return None
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
+        return None if row is None else int(row[0])
+
+    def versions(self, table: str, *, after: int = -1) -> list[Version]:
+        """List the versions that this package wrote, oldest first; maintenance commits are not among them.
+
+        Args:
+            table: The table.
+            after: Only versions with a greater number.
+        """
+        if not self.exists(table):
+            return []
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(f"version > {int(after)}")
+        found = []
+        for row in history.select("version", "timestamp", "userMetadata").orderBy("version").toLocalIterator():
+            commit = _commit(row["userMetadata"])
+            if commit is not None:
+                found.append(Version(int(row["version"]), row["timestamp"].isoformat(), commit))
+        return found
+
+    def append(self, table: str, frame: DataFrame, commit: Commit, *, after: int | None = None) -> int:
+        """Append `frame` in one commit and give its version.
+
+        Args:
+            table: The table.
+            frame: Rows with exactly the table's columns.
+            commit: Who writes; its wave makes a repeated commit a no-op.
+            after: Version that the rows were computed from (-1 before the first). Whoever wrote the table since
+                then, with `after` too, makes this write fail instead of doubling or losing rows.
+
+        Raises:
+            RunError: Another command wrote in between; nothing was written, run the command again.
+            LakeError: The lake cannot be written.
+        """
+        transaction = commit.wave if after is None else after + 1
+        owner = f"prox_spark.{commit.run_id if after is None else table}"
+        return self._write(table, frame, commit, owner, transaction, where=None)
+
+    def replace(self, frame: DataFrame, commit: Commit, *, where: str, after: int) -> int:
+        """Replace the corpus rows that match `where` (a predicate on its partitions) in one commit.
+
+        Raises:
+            RunError: Another command wrote `corpus` since version `after`; nothing was written.
+        """
+        return self._write("corpus", frame, commit, "prox_spark.corpus", after + 1, where=where)
+
+    def sql(self, query: str) -> DataFrame:
+        """Run a query in which the lake's tables and views go by their plain names."""
+        with self._current():
+            return self.spark.sql(query)
+
+    # -- below: how it is done ---------------------------------------------------------------------------------------
+
+    def _write(
+        self, table: str, frame: DataFrame, commit: Commit, owner: str, transaction: int, where: str | None
+    ) -> int:
+        schema.require(frame, schema.TABLES[table])
+        newest = self.version(table)
+        writer = (
+            frame.select(*schema.TABLES[table].fieldNames())
+            .write.format("delta")
+            .mode("append" if where is None else "overwrite")
+            .option("txnAppId", owner)
+            .option("txnVersion", transaction)
+        )
+        if newest is None:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
+            writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**PROPERTIES)
+        if where is not None:
+            writer = writer.option("replaceWhere", where)
+        with self._explained("write"), self._metadata(commit):
+            if self.folder is None:
+                writer.saveAsTable(self.name(table))
+            else:
+                writer.save(f"{self.folder}/{table}")
+        if newest is None:
+            self._name_corpus()
+        return self._written(table, commit, after=-1 if newest is None else newest)
+
+    def _written(self, table: str, commit: Commit, *, after: int) -> int:
+        for version in reversed(self.versions(table, after=after)):
+            if version.commit == commit:
+                return version.version
+        raise RunError(BUSY)
+
+    def _create_database(self, *, create: bool) -> None:
+        with self._explained("open"):
+            if self.spark.catalog.databaseExists(self.database):
+                return
+            self.spark.sql(f"CREATE DATABASE IF NOT EXISTS {self.database}")
+        place = _forgetful_place(self.spark, self.location) if self.folder is None else None
+        if not create and not (place and os.path.isdir(place)):
+            self.spark.sql(f"DROP DATABASE IF EXISTS {self.database}")
+            raise LakeError(f"there is no schema {self.location}; ingest something first, or check --lake")
+
+    def _create_tables(self) -> None:
+        # Tables are created by DDL before their first row, so that a killed first write leaves a table behind.
+        for table in ("documents", "programs", "runs", "quarantine"):
+            if not self.exists(table):
+                columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in schema.TABLES[table])
+                keys = ", ".join(schema.PARTITIONS[table])
+                properties = ", ".join(f"'{key}' = '{value}'" for key, value in PROPERTIES.items())
+                self.spark.sql(
+                    f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta"
+                    + (f" PARTITIONED BY ({keys})" if keys else "")
+                    + self._place(table)
+                    + f" TBLPROPERTIES ({properties})"
+                )
+            schema.require(self.spark.table(self.name(table)), schema.TABLES[table])
+
+    def _name_corpus(self) -> None:
+        if self.folder is not None and not self.exists("corpus") and self._is_table("corpus"):
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.name('corpus')} USING delta{self._place('corpus')}")
+
+    def _is_table(self, table: str) -> bool:
+        # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta, not the file system.
+        from delta.tables import DeltaTable
+        from pyspark.errors import AnalysisException
+
+        if not DeltaTable.isDeltaTable(self.spark, f"{self.folder}/{table}"):
+            return False
+        try:
+            return len(self.spark.read.format("delta").load(f"{self.folder}/{table}").columns) > 0
+        except AnalysisException:
+            return False
+
+    def _place(self, table: str) -> str:
+        if self.folder is None:
+            return ""
+        path = f"{self.folder}/{table}".replace("\\", "\\\\").replace("'", "\\'")
+        return f" LOCATION '{path}'"
+
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        before = self.spark.sql("SELECT current_catalog(), current_schema()").first()
+        self.spark.sql(f"USE {self.database}")
+        try:
+            yield
+        finally:
+            if before is not None:
+                self.spark.sql(f"USE `{before[0]}`.`{before[1]}`")
+
+    @contextmanager
+    def _metadata(self, commit: Commit) -> Iterator[None]:
+        # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers.
+        key = "spark.databricks.delta.commitInfo.userMetadata"
+        before = self.spark.conf.get(key, None)
+        self.spark.conf.set(key, json.dumps(asdict(commit)))
+        try:
+            yield
+        finally:
+            if before is None:
+                self.spark.conf.unset(key)
+            else:
+                self.spark.conf.set(key, before)
+
+    @contextmanager
+    def _explained(self, action: str) -> Iterator[None]:
+        """Turn what Delta and the file system say of a place that cannot be used into one line."""
+        from delta.exceptions import DeltaConcurrentModificationException
+
+        try:
+            yield
+        except DeltaConcurrentModificationException as error:
+            raise RunError(BUSY) from error
+        except Exception as error:
+            advice = _advice(error)
+            if advice is None:
+                raise
+            raise LakeError(f"cannot {action} the lake {self.location}: {advice}") from error
+
+
+def is_catalog_schema(location: str) -> bool:
+    """Say whether a location names a schema of a catalog rather than a folder.
+
+    >>> is_catalog_schema("main.corpora"), is_catalog_schema("./main.corpora"), is_catalog_schema("lake")
+    (True, False, False)
+    """
+    return CATALOG_SCHEMA.fullmatch(location) is not None and not os.path.isdir(location)
+
+
+def absolute(location: str) -> str:
+    """Give the absolute form of a folder; a URI with a scheme stays as it is."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", location):
+        return location.rstrip("/")
+    return os.path.abspath(os.path.expanduser(location))
+
+
+def predicate(partitions: Sequence[tuple[str, str]]) -> str:
+    """Write the predicate that holds exactly for some (source, snapshot) partitions, for `replaceWhere`.
+
+    >>> predicate([("c4", "en")])
+    "(source = 'c4' AND snapshot = 'en')"
+    """
+
+    def quoted(value: str) -> str:
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    return " OR ".join(f"(source = {quoted(s)} AND snapshot = {quoted(t)})" for s, t in partitions)
+
+
+def _database(folder: str) -> str:
+    # The readable part tells lakes apart for people, the hash for the catalog: two folders may share a last name.
+    tail = re.sub(r"[^a-z0-9]+", "_", os.path.basename(folder).lower()).strip("_")[:24]
+    digest = hashlib.sha256(folder.encode()).hexdigest()[:8]
+    return f"`spark_catalog`.`prox_{tail}_{digest}`"
+
+
+def _forgetful_place(spark: SparkSession, location: str) -> str | None:
+    """Give the folder of a schema whose catalog forgets its tables with the session, as the one of local Spark does."""
+    catalog, _ = location.split(".")
+    if catalog != "spark_catalog" or spark.conf.get("spark.sql.catalogImplementation") != "in-memory":
+        return None
+    rows = spark.sql(f"DESCRIBE DATABASE {location}").toLocalIterator()
+    place = next(row["info_value"] for row in rows if row["info_name"] == "Location")
+    return str(place).removeprefix("file:")
+
+
+def _check_folder(folder: str, *, create: bool) -> None:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", folder):
+        return  # what an object store allows shows at the first write
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise LakeError(f"{folder} is a file; a lake is a folder or catalog.schema")
+    entries = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    is_lake = bool(entries & set(schema.TABLES))
+    if not is_lake and not create:
+        raise LakeError(f"there is no lake at {folder}; ingest something first, or check --lake")
+    if entries and not is_lake:
+        raise LakeError(f"{folder} is not empty and holds no lake; choose another folder with --lake")
+
+
+def _commit(metadata: str | None) -> Commit | None:
+    try:
+        fields: dict[str, Any] = json.loads(metadata or "null") or {}
+        return Commit(**fields) if "run_id" in fields else None
+    except (ValueError, TypeError):
+        return None  # somebody else's metadata
+
+
+def _advice(error: Exception) -> str | None:
+    from pyspark.errors import PySparkException
+
+    kind = error.getCondition() if isinstance(error, PySparkException) else None
+    if kind == "DELTA_SCHEMA_NOT_PROVIDED" or kind == "DELTA_MISSING_TRANSACTION_LOG":
+        return "a table's log is gone or unreadable"
+    if kind in ("REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND", "CANNOT_FIND_CATALOG"):
+        return "its catalog is not known to this session; a folder is written ./name"
+    return None

@@ -1,0 +1,82 @@
+"""Progress: a bar on a terminal, lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from prox_spark.cli.progress import Reporter, duration, numbers
+from prox_spark.pipeline import Step
+from rich.console import Console
+
+
+class Clock:
+    """Give the time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def reported(steps: list[tuple[float, Step]], *, shown: bool = True, terminal: bool = False) -> str:
+    clock, stream = Clock(), io.StringIO()
+    console = Console(file=stream, width=100, force_terminal=terminal, color_system=None)
+    with Reporter(console, shown=shown, clock=clock) as reporter:
+        for at, step in steps:
+            clock.now = at
+            reporter(step)
+    return stream.getvalue()
+
+
+def test_without_a_terminal_a_line_is_written_now_and_then_and_at_the_end() -> None:
+    steps = [(float(second), Step("refine doc", second * 10, 400, second * 1000)) for second in range(41)]
+    assert reported(steps).splitlines() == [
+        "refine doc: 100 of 400 documents, 1,000 tokens/s, 30 s left",
+        "refine doc: 200 of 400 documents, 1,000 tokens/s, 20 s left",
+        "refine doc: 300 of 400 documents, 1,000 tokens/s, 10 s left",
+        "refine doc: 400 of 400 documents, 1,000 tokens/s, 40 s",
+    ]
+
+
+def test_quiet_shows_nothing() -> None:
+    steps = [(0.0, Step("refine doc", 0, 10)), (60.0, Step("refine doc", 10, 10))]
+    assert reported(steps, shown=False) == ""
+    assert reported(steps, shown=False, terminal=True) == ""
+
+
+def test_a_terminal_shows_each_stage_with_its_numbers() -> None:
+    steps = [
+        (0.0, Step("ingest", 0, 0)),
+        (1.0, Step("refine doc", 0, 1200)),
+        (9.0, Step("refine doc", 1200, 1200, 5000)),
+    ]
+    shown = reported(steps, terminal=True)
+    assert "ingest" in shown
+    assert "1,200 of 1,200 documents" in shown
+    assert "tokens/s" in shown
+
+
+def test_an_error_leaves_the_bar_and_goes_on_up() -> None:
+    with pytest.raises(RuntimeError, match="broken"), Reporter(Console(file=io.StringIO()), shown=True) as reporter:
+        reporter(Step("refine doc", 1, 10))
+        raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "tokens", "elapsed", "text"),
+    [
+        (0, None, 0, 2.0, "2.0 s"),
+        (0, 10, 0, 2.0, "0 of 10 documents"),
+        (5, 10, 0, 60.0, "5 of 10 documents, 1:00 left"),
+        (10, 10, 900, 3.0, "10 of 10 documents, 300 tokens/s, 3.0 s"),
+        (7, None, 0, 90.0, "7 documents, 1:30"),
+    ],
+)
+def test_numbers_say_what_is_known(done: int, total: int | None, tokens: int, elapsed: float, text: str) -> None:
+    assert numbers(done, total, tokens, elapsed) == text
+
+
+def test_durations_are_read_at_a_glance() -> None:
+    assert [duration(value) for value in (0, 9.94, 59.6, 60, 86_399)] == ["0.0 s", "9.9 s", "60 s", "1:00", "23:59:59"]

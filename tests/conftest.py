@@ -1,0 +1,45 @@
+"""Fixtures for all tests: one Spark session for the whole run, and the folder of shared data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SPARK_SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "2g",
+    # Small plans: compiling them costs more than interpreting them, and the tests run nothing else.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Give the one session of the run: local, two cores, with Delta."""
+    from prox_spark.session import session
+
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    live = session(**SPARK_SETTINGS, **{"spark.sql.warehouse.dir": str(warehouse)})
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Give the folder of shared sample data; tests that need it are skipped where it is not at hand."""
+    folder = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not at hand (PROX_SPARK_SHARED names another place)")
+    return folder

@@ -1,0 +1,70 @@
+"""One live engine per process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from prox_spark.config import EngineSettings
+from prox_spark.engines import Prompt, RulesEngine, ScriptedEngine, create, loads, release, resident
+from prox_spark.errors import EngineError, TaskError
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    release()
+    yield
+    release()
+
+
+def script(folder: Path, answer: str = "keep_chunk()") -> EngineSettings:
+    file = folder / "answers.jsonl"
+    file.write_text('{"completion": "' + answer + '"}')
+    return EngineSettings(kind="scripted", answers=str(file))
+
+
+def test_equal_settings_share_one_engine() -> None:
+    before = loads()
+    first = resident(EngineSettings(rules=("c4",)))
+    assert resident(EngineSettings(rules=("c4",))) is first
+    assert loads() == before + 1
+
+
+def test_other_settings_give_another_engine(tmp_path: Path) -> None:
+    assert isinstance(resident(EngineSettings()), RulesEngine)
+    assert isinstance(resident(script(tmp_path)), ScriptedEngine)
+
+
+def test_the_old_engine_is_closed_before_another_is_loaded(model_folder: Path) -> None:
+    old = resident(EngineSettings(kind="transformers", model=str(model_folder), device="cpu", threads=1))
+    assert old.generate([Prompt("a", max_new_tokens=1)])[0].error is None
+    resident(EngineSettings())
+    with pytest.raises(TaskError, match="closed"):
+        old.generate([Prompt("a", max_new_tokens=1)])
+
+
+def test_threads_that_ask_at_once_load_once(model_folder: Path) -> None:
+    settings = EngineSettings(kind="transformers", model=str(model_folder), device="cpu", threads=1)
+    before = loads()
+    with ThreadPoolExecutor(8) as pool:
+        engines = set(pool.map(lambda _: id(resident(settings)), range(16)))
+    assert len(engines) == 1
+    assert loads() == before + 1
+
+
+def test_an_engine_that_cannot_be_loaded_leaves_none_behind(tmp_path: Path) -> None:
+    resident(EngineSettings())
+    before = loads()
+    with pytest.raises(EngineError):
+        resident(EngineSettings(kind="scripted", answers=str(tmp_path / "nothing.jsonl")))
+    assert loads() == before
+    assert isinstance(resident(EngineSettings()), RulesEngine)
+    assert loads() == before + 1
+
+
+def test_an_engine_that_is_not_built_yet_names_the_one_to_use() -> None:
+    with pytest.raises(EngineError, match="vllm is not built yet; use transformers"):
+        create(EngineSettings(kind="vllm", model="some/model"))
