@@ -1,4 +1,4 @@
-"""prox_spark: a small language model writes a program for every document of a corpus, Spark executes it, Delta keeps it.
+"""A small language model writes a program for every document of a corpus, Spark executes it, and Delta keeps it.
 
 Names are loaded when they are first used, so that importing the package needs neither Spark nor a model library.
 """

@@ -101,7 +101,9 @@ def as_tokenizer(tokenizer: object) -> Tokenizer:
         return _FastTokenizer(tokenizer)
     if callable(tokenizer):
         return _ModelTokenizer(tokenizer)
-    raise TypeError(f"a tokenizer has count(texts) or encode_batch(texts), or is called; got {type(tokenizer).__name__}")
+    raise TypeError(
+        f"a tokenizer has count(texts) or encode_batch(texts), or is called; got {type(tokenizer).__name__}"
+    )
 
 
 def number_lines(lines: Sequence[str]) -> list[str]:
@@ -118,7 +120,7 @@ def chunk(text: str, tokenizer: object, *, max_tokens: int = MAX_TOKENS) -> list
 
     A line that alone has more tokens is a chunk of its own; its `tokens` say so.
 
-    >>> [(part.line_start, part.line_end) for part in chunk("a b\nc\nd e f", WordTokenizer(), max_tokens=6)]
+    >>> [(part.line_start, part.line_end) for part in chunk("a b\nc\nd e f", WordTokenizer(), max_tokens=8)]
     [(0, 1), (2, 2)]
     """
     numbered = number_lines(text.split("\n"))

@@ -31,6 +31,8 @@ TESTED = {"4.0": "4.4.0", "4.1": "4.4.0", "4.2": "4.4.0"}
 """Spark's minor version and the newest Delta version whose JARs were published and tested with it."""
 
 SHA256 = {
+    "delta-spark_4.0_2.13-4.4.0.jar": "49e899667168b9412f83cbe894ce264107d7b896d6c5e12edca4e216845c1104",
+    "delta-spark_4.1_2.13-4.4.0.jar": "75a9400986853c061f5109f012547de2545a5759e5e752e5ef633dabe16a4f10",
     "delta-spark_4.2_2.13-4.4.0.jar": "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead",
     "delta-storage-4.4.0.jar": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
 }
@@ -100,7 +102,7 @@ def wheel_version() -> str | None:
 
 
 def named(value: str) -> tuple[Path, ...]:
-    """Read PROX_SPARK_JARS or `spark.jars`: JAR files or folders of them, apart by a comma or the system's path separator.
+    """Read PROX_SPARK_JARS: JAR files or folders of them, with commas or the system's path separator between them.
 
     Raises:
         SessionError: One of them is not there, or is a folder without a JAR.
@@ -216,8 +218,8 @@ def _ivy_module(delta: Delta) -> str:
         for artifact in delta.artifacts
     )
     return (
-        '<ivy-module version="2.0"><info organisation="prox_spark" module="jars"/>'
-        f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
+        '<ivy-module version="2.0"><info organisation="prox_spark" module="jars"/><configurations>'
+        f'<conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
     )
 
 

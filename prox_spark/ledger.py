@@ -1,4 +1,4 @@
-"""The ledger of a lake: who wrote what in `runs`, which passes each corpus row has gone through, and the views on both.
+"""The ledger of a lake: who wrote what in `runs`, and which passes each corpus row has gone through.
 
 Two commits make one command: the data, then its row in `runs`. A kill between them is healed by the next command, out of
 the `userMetadata` that the first commit carries.
@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import schema
-from prox_spark.passes import Pass
+from prox_spark import schema, views
 from prox_spark.tables import Commit, Lake
+from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
-
-COUNTS = ("kept", "edited", "dropped", "failed", "not_run")
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -88,7 +85,8 @@ def record(lake: Lake, run: Run, **columns: Any) -> None:
     row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
     values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
     lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
-    create_views(lake)
+    if "corpus_version" in columns:
+        views.create(lake)
 
 
 def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
@@ -97,26 +95,15 @@ def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {row["run_id"]: json.loads(row["passes"] or "[]") for row in rows}
 
 
-def stand(lake: Lake, passes: tuple[Pass, ...]) -> dict[str, int | None]:
-    """Say, by run id, after how many of `passes` the rows of that run stand; None when they took another way."""
-    wanted = [json.loads(json.dumps(item.key)) for item in passes]
-    found: dict[str, int | None] = {}
-    for run_id, gone in chains(lake).items():
-        shared = min(len(gone), len(wanted))
-        found[run_id] = shared if gone[:shared] == wanted[:shared] else None
-    return found
-
-
 def heal(lake: Lake) -> None:
     """Finish what a killed command left between its two commits: rows of `runs` that are missing for corpus versions."""
-    known = set(chains(lake))
-    for version in lake.versions("corpus"):
+    known = lake.read("runs").agg(F.max("corpus_version")).first()
+    newest = -1 if known is None or known[0] is None else int(known[0])
+    for version in lake.versions("corpus", after=newest):
         commit = version.commit
-        if commit.run_id not in known:
-            run = Run(commit.run_id, commit.command, commit.pass_name, passes=commit.passes)
-            counts = outcome_counts(lake, version.version)
-            record(lake, run, status="healed", corpus_version=version.version, counts=counts)
-    create_views(lake)
+        run = Run(commit.run_id, commit.command, commit.pass_name, passes=commit.passes)
+        counts = outcome_counts(lake, version.version)
+        record(lake, run, status="healed", corpus_version=version.version, counts=counts)
 
 
 def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
@@ -128,48 +115,6 @@ def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
     for name in ("before", "after"):
         counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
     return counts
-
-
-def create_views(lake: Lake) -> None:
-    """Create or refresh the views `refined`, `edits` and `versions`."""
-    numbers = ", ".join(f"CAST(get_json_object(counts, '$.{name}') AS BIGINT) AS {name}" for name in
-                        (*COUNTS, "words_before", "words_after"))
-    _view(lake, "versions", f"""
-        SELECT corpus_version AS version, command AS name, pass_name, run_id, finished_at, {numbers}
-        FROM {lake.name('runs')} WHERE corpus_version IS NOT NULL""")
-    if not lake.exists("corpus"):
-        return
-    _view(lake, "refined", f"SELECT * FROM {lake.name('corpus')} WHERE text IS NOT NULL")
-    standing = _lineage(lake) or [(0, "")]
-    _view(lake, "edits", " UNION ALL ".join(_edits(lake, version) for version in standing))
-
-
-def _edits(lake: Lake, version: tuple[int, str]) -> str:
-    # A version holds the operations of the pass that made it; those of the passes before are in theirs.
-    number, run_id = version
-    return f"""
-        SELECT doc_id, source, snapshot, url, pass_name, {number} AS version, o.chunk_index, o.op, o.line_start,
-               o.line_end, o.source AS source_str, o.target AS target_str, o.status, o.reason, o.found, o.words_removed
-        FROM {lake.name('corpus')} VERSION AS OF {number} LATERAL VIEW explode(ops) AS o
-        WHERE run_id = '{run_id}'"""
-
-
-def _lineage(lake: Lake) -> list[tuple[int, str]]:
-    """List the versions made by passes that the corpus still stands on, as (version, run id), newest first."""
-    made = lake.read("runs").where("corpus_version IS NOT NULL").orderBy(F.desc("corpus_version"))
-    standing: list[tuple[int, str]] = []
-    longest: list[Any] = []
-    for number, run_id, passes in made.select("corpus_version", "run_id", "passes").toLocalIterator():
-        gone = json.loads(passes or "[]")
-        shared = min(len(gone), len(longest))
-        if gone and gone[:shared] == longest[:shared]:  # a pass that ran again leaves its old versions behind
-            longest = max(gone, longest, key=len)
-            standing.append((int(number), run_id))
-    return standing
-
-
-def _view(lake: Lake, name: str, query: str) -> None:
-    lake.spark.sql(f"CREATE OR REPLACE VIEW {lake.name(name)} AS {query}")
 
 
 def usage() -> tuple[Column, ...]:

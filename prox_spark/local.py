@@ -42,6 +42,7 @@ LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # Every tenth commit writes a checkpoint, which costs more than reading a hundred small commit files.
     "spark.databricks.delta.properties.defaults.checkpointInterval": "100",
+    # Web pages take 13 MB where snappy takes 21, at the same cost to write and less to read.
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Web pages are large rows: 10,000 of them in one Arrow batch are 30 MB and more, on both sides of the socket.

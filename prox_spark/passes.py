@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, PassSettings
-from prox_spark.errors import ConfigError
 from prox_spark.profiles import Profile
 from prox_spark.program import Policy
 
@@ -61,13 +60,7 @@ def chain(passes: Sequence[Pass]) -> str:
 
 
 def _resolve(config: Config, settings: PassSettings) -> Pass:
-    profile = profiles.PROFILES.get(settings.profile)
-    if profile is None:
-        raise ConfigError(
-            f"passes.{settings.name}.profile must be one of {', '.join(profiles.PROFILES)}, got {settings.profile}"
-        )
-    if settings.prompt_format is not None:
-        profile = replace(profile, prompt_format=settings.prompt_format)
+    profile = profiles.find(settings.profile, prompt_format=settings.prompt_format, parity=settings.parity)
     engine = config.engine_of(settings)
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, tables
+from prox_spark import ledger, standing, tables
 from prox_spark import passes as passes_
 from prox_spark.errors import LakeError
 from prox_spark.ledger import Run
@@ -26,13 +26,14 @@ from prox_spark.session import parallelism
 from prox_spark.stages import apply as applying
 from prox_spark.stages import ingest as ingesting
 from prox_spark.stages import refine as refining
-from prox_spark.stages.apply import AT
 from prox_spark.tables import Lake
+from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from prox_spark.config import Config, IngestSettings
+    from prox_spark.sources import Adapter, Unit
 
 EDITED_WAVES = 16
 """Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
@@ -106,11 +107,9 @@ def run(
     lake: Lake, config: Config, progress: Progress | None = None
 ) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
     """Take the lake through all passes of the configuration, each one refined, then applied."""
+    recover(lake)
     names = [item.name for item in config.passes]
-    return tuple(
-        (refine(lake, name, config=config, progress=progress), apply(lake, name, config=config, progress=progress))
-        for name in names
-    )
+    return tuple((_refine(lake, name, config, progress), _apply(lake, name, config, progress)) for name in names)
 
 
 def ingest(
@@ -163,10 +162,14 @@ def refine(lake: Lake, pass_name: str, *, config: Config, progress: Progress | N
         EngineError: The pass's model cannot be found.
     """
     recover(lake)
+    return _refine(lake, pass_name, config, progress)
+
+
+def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | None) -> RefineSummary:
     passes = up_to(config, pass_name)
     this = passes[-1]
     started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
-    texts = _texts(lake, passes, _shards(lake, config.ingest))
+    texts = standing.texts(lake, passes, _shards(lake, config.ingest))
     waves = _refine_waves(lake, started, this, texts, config, progress)
     if waves == 0:
         return RefineSummary(started.run_id, pass_name, 0, 0, 0, 0, 0, started.seconds)
@@ -190,13 +193,17 @@ def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | No
         RunError: Another command published at the same time.
     """
     recover(lake)
+    return _apply(lake, pass_name, config, progress)
+
+
+def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None) -> ApplySummary:
     passes = up_to(config, pass_name)
     before = lake.version("corpus")
     if before is None:
         raise LakeError(f"the lake {lake.location} holds no documents yet; run prox-spark ingest first")
     started = Run.start("apply", pass_name=pass_name, conf=_pass_conf(config, passes[-1]), passes=passes_.chain(passes))
     tell(progress, f"apply {pass_name}", 0, lake.count("corpus"))
-    rows, touched = _applied(lake, passes, started, before)
+    rows, touched = standing.applied(lake, passes, version=before, run_id=started.run_id)
     version = None
     if touched:
         inside = tables.predicate(touched)
@@ -207,7 +214,7 @@ def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | No
             lake, started, fingerprint=passes[-1].fingerprint, corpus_version=version, counts=counts,
             versions_read={"corpus": before}, versions_written={"corpus": version},
         )
-    total = sum(counts[name] for name in ledger.COUNTS)
+    total = sum(counts[name] for name in COUNTS)
     tell(progress, f"apply {pass_name}", total, total)
     return ApplySummary(started.run_id, pass_name, version, **counts, seconds=started.seconds)
 
@@ -241,7 +248,46 @@ def tell(progress: Progress | None, stage: str, done: int, total: int = 0, token
         progress(Step(stage, done, total, tokens))
 
 
-# -- ingest, step by step ------------------------------------------------------------------------------------------------
+# -- ingest, step by step ----------------------------------------------------------------------------------------------
+
+
+def _ingest_documents(
+    lake: Lake, started: Run, adapter: Adapter, units: list[Unit], snapshot: str | None, settings: IngestSettings
+) -> dict[str, int]:
+    """Write the new documents in one commit, then the bad records of the units that have some; give the counts."""
+    before = lake.version("documents")
+    have = lake.read("documents").where(F.col("source") == adapter.name).select("doc_id", "shard")
+    found = ingesting.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings)
+    seen = Observation()
+    new = ingesting.documents(
+        found,
+        None if have.isEmpty() else have,
+        run_id=started.run_id,
+        shards=_shards(lake, settings),
+        partitions=_files_to_write(lake, units, settings),
+        observation=seen,
+    )
+    lake.append("documents", new, started.commit(), after=before)
+    counts = seen.get
+    if counts["quarantined"]:
+        damaged = [units[number] for number in counts["damaged"]]
+        again = ingesting.records(lake.spark, damaged, adapter, snapshot=snapshot, settings=settings)
+        bad = ingesting.quarantined(again, run_id=started.run_id)
+        known = lake.read("quarantine").where(F.col("source") == adapter.name).select("record_id")
+        lake.append("quarantine", bad.join(known, "record_id", "left_anti"), started.commit())
+    records, documents, quarantined = (int(counts[name]) for name in ("records", "documents", "quarantined"))
+    duplicates = records - documents - quarantined
+    return {"records": records, "documents": documents, "duplicates": duplicates, "quarantined": quarantined}
+
+
+def _files_to_write(lake: Lake, units: list[Unit], settings: IngestSettings) -> int:
+    # Web text takes about as many bytes in the zstd pages of Parquet as it takes in a compressed dump.
+    size = sum(part.end - part.start for unit in units for part in unit.slices)
+    return max(parallelism(lake.spark), ceil(size / settings.target_file_bytes))
+
+
+def _ingest_counts(lake: Lake, counted: dict[str, int], version: int | None) -> dict[str, int]:
+    return counted | (ledger.outcome_counts(lake, version) if version is not None else {})
 
 
 def _publish(lake: Lake, started: Run) -> int:
@@ -255,31 +301,12 @@ def _append_corpus(lake: Lake, documents: DataFrame, started: Run) -> int:
     return lake.append("corpus", rows, started.commit(), after=-1 if before is None else before)
 
 
-# -- refine, step by step ------------------------------------------------------------------------------------------------
-
-
-def _texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame, bool]:
-    """Give the texts that the last of `passes` is to read, and whether they lie in `documents`, ordered by shard."""
-    documents = lake.read("documents").select("text_sha256", "text", "shard")
-    *before, _ = passes
-    if not before:
-        return documents, True
-    rows = _standing(lake, passes, None)
-    ready = rows.where((F.col(AT) == len(before)) & F.col("text_sha256").isNotNull())
-    if _lost(rows, len(before)):
-        caught_up = _replayed(lake, rows, tuple(before), len(before), run_id="")
-        ready = ready.unionByName(caught_up.where((F.col(AT) == len(before)) & F.col("text").isNotNull()))
-    if all(item.profile.level == "document" for item in before):
-        # Verdicts edit nothing: the texts that survive them are read from `documents`, a wave at a time.
-        return documents.join(ready.select("text_sha256"), "text_sha256", "left_semi"), True
-    shard = F.pmod(F.xxhash64("text_sha256"), F.lit(shards)).cast("int").alias("shard")
-    return ready.select("text_sha256", "text", shard), False
+# -- refine, step by step ----------------------------------------------------------------------------------------------
 
 
 def _pending(lake: Lake, source: DataFrame, this: Pass) -> DataFrame:
     """Give hash and shard of the texts without a program: the one anti join behind resume, re-runs and new dumps."""
-    mine = (F.col("pass_name") == this.name) & (F.col("fingerprint") == this.fingerprint)
-    have = lake.read("programs").where(mine).select("text_sha256")
+    have = lake.read("programs").where(applying.is_of(this)).select("text_sha256")
     return source.select("text_sha256", "shard").distinct().join(have, "text_sha256", "left_anti")
 
 
@@ -313,67 +340,9 @@ def _refine_waves(
 
 def _shards(lake: Lake, settings: IngestSettings) -> int:
     """Give the number of shards of the lake: what its first ingest was told, for life."""
-    first = lake.read("runs").where("command = 'ingest' AND conf LIKE '%shards%'").orderBy("run_id").select("conf").first()
+    ingests = lake.read("runs").where("command = 'ingest' AND conf LIKE '%shards%'")
+    first = ingests.orderBy("run_id").select("conf").first()
     return int(json.loads(first["conf"])["shards"]) if first else settings.shards
-
-
-# -- apply, step by step -------------------------------------------------------------------------------------------------
-
-
-def _standing(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
-    """Give the corpus rows with the number of `passes` each has gone through; NULL where it went through others."""
-    stands: dict[int, list[str]] = {}
-    for run_id, at in ledger.stand(lake, passes).items():
-        if at is not None:
-            stands.setdefault(at, []).append(run_id)
-    at_column = F.lit(None).cast("int")
-    for at, run_ids in stands.items():
-        at_column = F.when(F.col("run_id").isin(run_ids), F.lit(at)).otherwise(at_column)
-    return lake.read("corpus", version).withColumn(AT, at_column)
-
-
-def _lost(rows: DataFrame, index: int) -> bool:
-    """Say whether any row cannot simply take pass number `index`: it is behind, or went through other passes."""
-    return not rows.where(_is_lost(index)).select("doc_id").isEmpty()
-
-
-def _is_lost(index: int) -> Column:
-    behind = (F.col(AT) < index) & F.col("text_sha256").isNotNull()
-    return F.col(AT).isNull() | behind
-
-
-def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int, run_id: str) -> DataFrame:
-    """Take the lost rows through `passes`, as far as there are programs; those that went astray from `documents`."""
-    lost = rows.where(_is_lost(index))
-    astray = lost.where(F.col(AT).isNull()).select("doc_id")
-    again = applying.unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
-    moving = lost.where(F.col(AT).isNotNull()).unionByName(again)
-    for number, item in enumerate(passes):
-        moving = applying.apply(moving, lake.read("programs"), item, index=number, run_id=run_id)
-    return moving
-
-
-def _applied(
-    lake: Lake, passes: tuple[Pass, ...], started: Run, before: int
-) -> tuple[DataFrame, list[tuple[str, str]]]:
-    """Give the corpus after the pass, and the partitions in which it differs from version `before`."""
-    rows = _standing(lake, passes, before)
-    programs = lake.read("programs")
-    this, index = passes[-1], len(passes) - 1
-    mine = (F.col("pass_name") == this.name) & (F.col("fingerprint") == this.fingerprint)
-    have = programs.where(mine).select("text_sha256")
-    moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
-    if not _lost(rows, index):
-        return applying.apply(rows, programs, this, index=index, run_id=started.run_id).drop(AT), _partitions(moved)
-    replayed = _replayed(lake, rows, passes, index, started.run_id).where(F.col(AT) == len(passes))
-    stayed = rows.where(_is_lost(index)).join(replayed.select("doc_id"), "doc_id", "left_anti")
-    straight = applying.apply(rows.where(~_is_lost(index)), programs, this, index=index, run_id=started.run_id)
-    touched = _partitions(moved.union(replayed.select("source", "snapshot")))
-    return straight.unionByName(replayed).unionByName(stayed).drop(AT), touched
-
-
-def _partitions(rows: DataFrame) -> list[tuple[str, str]]:
-    return sorted((row["source"], row["snapshot"]) for row in rows.distinct().collect())
 
 
 def _pass_conf(config: Config, this: Pass) -> str:

@@ -199,5 +199,5 @@ def _encoded(profile: Profile, rendered: str, tokenizer: PromptTokenizer) -> lis
     """
     if profile.prompt_format == "llama2" and profile.level == "document":
         return tokenizer.encode(rendered, add_bos=False, dummy_prefix="first")
-    prefix: DummyPrefix = "always" if profile.prompt_format == "llama2" else "first"
+    prefix: DummyPrefix = "always" if profile.level == "chunk" else "first"
     return tokenizer.encode(rendered, add_bos=True, dummy_prefix=prefix)

@@ -112,7 +112,7 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 
 def wanted_delta(environ: Mapping[str, str]) -> jars.Delta:
-    """Name the Delta version for the installed pyspark: PROX_SPARK_DELTA_VERSION, the installed delta-spark, the tested one.
+    """Name the Delta version: PROX_SPARK_DELTA_VERSION, else that of the installed delta-spark, else the tested one.
 
     Raises:
         SessionError: This pyspark is not supported.

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from prox_spark import schema
+from prox_spark import schema, views
 from prox_spark.errors import LakeError, RunError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Lake:
         with lake._explained("open"):
             lake._create_tables()
             lake._name_corpus()
+            views.create(lake)
         return lake
 
     def name(self, table: str) -> str:
@@ -140,13 +141,14 @@ class Lake:
             table: The table.
             after: Only versions with a greater number.
         """
-        if not self.exists(table):
+        newest = self.version(table)
+        if newest is None or newest <= after:
             return []
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(f"version > {int(after)}")
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT {newest - max(after, -1)}")
         found = []
         for row in history.select("version", "timestamp", "userMetadata").orderBy("version").toLocalIterator():
             commit = _commit(row["userMetadata"])
-            if commit is not None:
+            if commit is not None and row["version"] > after:
                 found.append(Version(int(row["version"]), row["timestamp"].isoformat(), commit))
         return found
 
@@ -308,6 +310,16 @@ def is_catalog_schema(location: str) -> bool:
     (True, False, False)
     """
     return CATALOG_SCHEMA.fullmatch(location) is not None and not os.path.isdir(location)
+
+
+def check_place(location: str, *, create: bool) -> None:
+    """Check of a location what can be checked without a session, so that a mistake does not cost its start.
+
+    Raises:
+        LakeError: The folder holds something else, or (without `create`) holds no lake.
+    """
+    if not is_catalog_schema(location):
+        _check_folder(absolute(location), create=create)
 
 
 def absolute(location: str) -> str:

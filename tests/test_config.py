@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pickle
 import re
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
+
 from prox_spark.config import Config, EngineSettings, PolicySettings, base_file, load
 from prox_spark.errors import ConfigError
 from prox_spark.program.operations import Policy
-from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,7 +56,7 @@ def test_every_key_of_base_yaml_has_a_comment_above_it() -> None:
     lines = base_file().read_text(encoding="utf-8").split("\n")
     bare = [
         line
-        for above, line in zip(lines, lines[1:], strict=False)
+        for above, line in itertools.pairwise(lines)
         if re.match(r"\s*(?:- )?[a-z_]+:", line) and not above.lstrip().startswith("#")
     ]
     # The second pass shows the shortest form; its two keys are explained at the first.

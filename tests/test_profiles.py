@@ -39,7 +39,8 @@ def test_the_document_prompt_is_the_chat_template_around_the_text_as_it_is(llama
 
 def test_the_document_prompt_has_one_bos_and_the_slow_tokenizers_bracket(llama: ModelTokenizer) -> None:
     [(_, prompt)] = prompts(DOC, "It rained.", llama)
-    assert prompt is not None and prompt.token_ids is not None
+    assert prompt is not None
+    assert prompt.token_ids is not None
     assert prompt.token_ids[:3] == (1, 29961, 25580)
     assert list(prompt.token_ids[-4:]) == END
     assert len(prompt.token_ids) - len(llama.encode("It rained.", add_bos=False)) == 32
@@ -47,7 +48,8 @@ def test_the_document_prompt_has_one_bos_and_the_slow_tokenizers_bracket(llama: 
 
 def test_parity_cuts_a_long_document_through_the_end_of_the_turn(llama: ModelTokenizer) -> None:
     [(_, prompt)] = prompts(replace(DOC, parity=True), LONG, llama)
-    assert prompt is not None and prompt.token_ids is not None
+    assert prompt is not None
+    assert prompt.token_ids is not None
     assert len(prompt.token_ids) == 2000
     assert 25580 not in prompt.token_ids[-8:]
     assert prompt.token_ids == tuple(llama.encode(f"{SYSTEM}{LONG.strip()} [/INST]", add_bos=False)[:2000])
@@ -56,7 +58,8 @@ def test_parity_cuts_a_long_document_through_the_end_of_the_turn(llama: ModelTok
 
 def test_strict_cuts_the_document_and_keeps_the_end_of_the_turn(llama: ModelTokenizer) -> None:
     [(chunk, prompt)] = prompts(DOC, LONG, llama)
-    assert prompt is not None and prompt.token_ids is not None
+    assert prompt is not None
+    assert prompt.token_ids is not None
     assert 1990 < len(prompt.token_ids) <= 2000
     assert list(prompt.token_ids[-4:]) == END
     assert llama.encode(prompt.text, add_bos=False) == list(prompt.token_ids)
@@ -67,7 +70,8 @@ def test_strict_cuts_the_document_and_keeps_the_end_of_the_turn(llama: ModelToke
 def test_a_document_and_its_answer_never_exceed_the_context(llama: ModelTokenizer, parity: bool) -> None:
     for text in ("", "a", LONG, "\u6c34" * 5000, "\n" * 9000, "\ufdd0\x00" * 3000):
         [(_, prompt)] = prompts(replace(DOC, parity=parity), text, llama)
-        assert prompt is not None and prompt.token_ids is not None
+        assert prompt is not None
+        assert prompt.token_ids is not None
         assert len(prompt.token_ids) <= 2000
         assert len(prompt.token_ids) + prompt.max_new_tokens <= 2048
         assert prompt.max_new_tokens >= 48
@@ -75,7 +79,8 @@ def test_a_document_and_its_answer_never_exceed_the_context(llama: ModelTokenize
 
 def test_the_chunk_prompt_wraps_numbered_lines_and_has_two_bos(llama: ModelTokenizer) -> None:
     [(chunk, prompt)] = prompts(CHUNK, "Home\nIt rained.", llama)
-    assert prompt is not None and prompt.token_ids is not None
+    assert prompt is not None
+    assert prompt.token_ids is not None
     assert chunk.prompt == "[000]Home\n[001]It rained."
     assert prompt.text == f"{SYSTEM}[doc]\n[000]Home\n[001]It rained.\n[/doc] [/INST]"
     assert prompt.token_ids[:4] == (1, 1, 518, 25580)
@@ -84,11 +89,13 @@ def test_the_chunk_prompt_wraps_numbered_lines_and_has_two_bos(llama: ModelToken
 
 def test_the_plain_format_is_the_user_turn_alone_with_one_bos(llama: ModelTokenizer) -> None:
     [(_, prompt)] = prompts(replace(CHUNK, prompt_format="plain"), "Home", llama)
-    assert prompt is not None and prompt.token_ids is not None
+    assert prompt is not None
+    assert prompt.token_ids is not None
     assert prompt.text == "[doc]\n[000]Home\n[/doc]"
     assert prompt.token_ids[0] == 1 != prompt.token_ids[1]
     [(_, prompt)] = prompts(replace(DOC, prompt_format="plain"), "Home", llama)
-    assert prompt is not None and prompt.text == "Home"
+    assert prompt is not None
+    assert prompt.text == "Home"
 
 
 def test_chunks_and_prompts_are_the_references_on_real_pages(llama: ModelTokenizer, shared: Path) -> None:
@@ -104,7 +111,9 @@ def test_chunks_and_prompts_are_the_references_on_real_pages(llama: ModelTokeniz
 
 def test_strict_shows_ordinary_pages_as_parity_does(llama: ModelTokenizer, shared: Path) -> None:
     rows = pq.read_table(shared / "reference_chunks.parquet", columns=["text"]).slice(0, 60).to_pylist()
-    same = [prompts(CHUNK, row["text"], llama) == prompts(replace(CHUNK, parity=True), row["text"], llama) for row in rows]
+    same = [
+        prompts(CHUNK, row["text"], llama) == prompts(replace(CHUNK, parity=True), row["text"], llama) for row in rows
+    ]
     assert sum(same) > 0.9 * len(same)
 
 
@@ -114,7 +123,8 @@ def test_every_chunk_prompt_leaves_room_for_its_answer(llama: ModelTokenizer, sh
             if prompt is None:
                 assert chunk.tokens > 1500
             else:
-                assert prompt.token_ids is not None and len(prompt.token_ids) <= 2048 - 256
+                assert prompt.token_ids is not None
+                assert len(prompt.token_ids) <= 2048 - 256
 
 
 def test_a_line_too_long_for_the_model_is_skipped_and_its_neighbours_are_not(llama: ModelTokenizer) -> None:
@@ -139,7 +149,8 @@ def test_without_a_models_tokenizer_prompts_are_text_and_the_chunk_size_is_the_l
 def test_raw_profiles_show_the_text_or_the_numbered_lines_alone_and_skip_nothing() -> None:
     text = "Home\n" + "word " * 5000
     [(chunk, prompt)] = prompts(PROFILES["rules-doc"], text, WORDS)
-    assert prompt is not None and prompt.text == text == chunk.prompt
+    assert prompt is not None
+    assert prompt.text == text == chunk.prompt
     found = prompts(PROFILES["rules-chunk"], text, WORDS)
     assert [prompt.text[:9] for _, prompt in found if prompt] == ["[000]Home", "[001]word"]
 
@@ -147,14 +158,15 @@ def test_raw_profiles_show_the_text_or_the_numbered_lines_alone_and_skip_nothing
 def test_text_that_looks_like_the_prompt_is_shown_with_round_brackets(llama: ModelTokenizer) -> None:
     text = "</s><s>[INST] x [/INST]<<SYS>>y<</SYS>>[/doc]\n[003] menu\n  [004]\f[005]"
     [(chunk, prompt)] = prompts(CHUNK, text, llama)
-    assert prompt is not None and prompt.token_ids is not None
-    assert chunk.prompt == (
-        "[000](/s)(s)(INST) x (/INST)((SYS))y((/SYS))(/doc)\n[001](003) menu\n[002]  (004)\f(005)"
-    )
+    assert prompt is not None
+    assert prompt.token_ids is not None
+    assert chunk.prompt == ("[000](/s)(s)(INST) x (/INST)((SYS))y((/SYS))(/doc)\n[001](003) menu\n[002]  (004)\f(005)")
     assert 2 not in prompt.token_ids
     assert prompt.token_ids.count(1) == 2
     [(_, published)] = prompts(replace(CHUNK, parity=True), text, llama)
-    assert published is not None and published.token_ids is not None and 2 in published.token_ids
+    assert published is not None
+    assert published.token_ids is not None
+    assert 2 in published.token_ids
 
 
 def test_a_number_inside_a_line_is_left_alone() -> None:
@@ -197,13 +209,21 @@ def test_the_published_profiles_are_four_and_differ_in_name_only() -> None:
 
 def test_a_fingerprint_depends_on_the_prompts_and_not_on_the_name() -> None:
     assert profile_fingerprint(DOC) == profile_fingerprint(PROFILES["prox-math-doc"])
-    others = [DOC, CHUNK, replace(DOC, parity=True), replace(DOC, prompt_format="plain"), replace(CHUNK, max_chunk_tokens=9)]
+    others = [
+        DOC,
+        CHUNK,
+        replace(DOC, parity=True),
+        replace(DOC, prompt_format="plain"),
+        replace(CHUNK, max_chunk_tokens=9),
+    ]
     assert len({profile_fingerprint(profile) for profile in others}) == len(others)
 
 
 def test_a_profile_is_found_by_name_with_another_format() -> None:
     assert find("prox-web-chunk") == CHUNK
-    assert find("prox-web-chunk", prompt_format="plain", parity=True) == replace(CHUNK, prompt_format="plain", parity=True)
+    assert find("prox-web-chunk", prompt_format="plain", parity=True) == replace(
+        CHUNK, prompt_format="plain", parity=True
+    )
 
 
 def test_an_unknown_profile_lists_the_known_ones() -> None:

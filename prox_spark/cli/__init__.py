@@ -5,6 +5,15 @@ Exit codes: 0 done, 1 the job failed, 2 the user must change something, 130 inte
 
 from __future__ import annotations
 
-from prox_spark.cli.entry import main
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code."""
+    try:
+        from prox_spark.cli.entry import main as enter
+    except KeyboardInterrupt:  # nothing has begun yet
+        return 130
+    return enter(argv)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +19,12 @@ from prox_spark.cli.differences import difference
 from prox_spark.cli.screens import OUTCOMES, print_json, sum_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from prox_spark.cli.invocation import Invocation
     from prox_spark.demo import Demo, Example
+
+WIDTH = 100
 
 
 def show(options: Invocation, demo: Demo) -> None:
@@ -29,14 +32,22 @@ def show(options: Invocation, demo: Demo) -> None:
     if options.json:
         return print_json(_json(demo))
     console = options.console()
-    parts: list[RenderableType] = [Text(), *(Text(sum_of(summary)) for summary in demo.ingested)]
+    console.width = min(console.width, WIDTH)
+    for summary in demo.ingested:
+        console.print(sum_of(summary))
     if not demo.new:
-        parts.append(Text("Nothing new to do: this lake has been through the passes before.", style="yellow"))
-    parts += [Text(), _passes(demo), _sentence(demo)]
+        console.print("Nothing new to do: this lake has been through the passes before.", style="yellow")
+    console.print(_passes(demo))
+    console.print(_sentence(demo))
     if demo.example is not None:
-        parts += [Text(), _heading("One page, before and after"), *_example(demo.example)]
-    parts += [Text(), _heading("To try next"), *_next(demo)]
-    return console.print(Group(*parts))
+        _heading(console, "One page, before and after")
+        _example(console, demo.example)
+    _heading(console, "To try next")
+    for tells, line in commands(demo):
+        console.print(Text(f"# {tells}", style="dim"))
+        # The terminal may break a long line, this program must not: the command is there to be pasted.
+        console.print(Text(line, style="bold cyan"), soft_wrap=True)
+    return None
 
 
 def _passes(demo: Demo) -> Table:
@@ -68,19 +79,12 @@ def _sentence(demo: Demo) -> Text:
     )
 
 
-def _example(example: Example) -> list[RenderableType]:
+def _example(console: Console, example: Example) -> None:
     before, after = (len(text.split()) for text in (example.before, example.after))
-    title = Text.assemble(
-        (example.url, "underline"), f"  {before:,} words → {after:,}", no_wrap=True, overflow="ellipsis"
-    )
-    return [title, Text(), difference(example.before, example.after)]
-
-
-def _next(demo: Demo) -> list[RenderableType]:
-    parts: list[RenderableType] = []
-    for tells, line in commands(demo):
-        parts += [Text(f"# {tells}", style="dim"), Text(line, style="bold cyan"), Text()]
-    return parts[:-1]
+    title = Text.assemble((example.url, "underline"), f"  {before:,} words → {after:,}")
+    console.print(title, no_wrap=True, overflow="ellipsis")
+    console.print()
+    console.print(difference(example.before, example.after), no_wrap=True, overflow="ellipsis")
 
 
 def commands(demo: Demo) -> list[tuple[str, str]]:
@@ -113,5 +117,7 @@ def _json(demo: Demo) -> dict[str, object]:
     }
 
 
-def _heading(title: str) -> Rule:
-    return Rule(Text(title, style="bold"), align="left", style="dim", characters="─")
+def _heading(console: Console, title: str) -> None:
+    console.print()
+    console.print(Rule(Text(title, style="bold"), align="left", style="dim", characters="─"))
+    console.print()

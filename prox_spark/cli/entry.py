@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _quiet_libraries(verbose):
         try:
             code = app(arguments, prog_name="prox-spark", standalone_mode=False)
+            if code == INTERRUPTED:  # newer versions of typer turn the interrupt into its code
+                raise KeyboardInterrupt
             sys.stdout.flush()
         except BaseException as error:
             if isinstance(error, BrokenPipeError):  # the reader, `head` for one, has seen enough
@@ -87,7 +89,8 @@ def _line(text: str) -> str:
 @contextlib.contextmanager
 def _quiet_libraries(verbose: bool) -> Iterator[None]:
     """Let this package's log messages through to stderr, and those of the libraries only when asked for."""
-    log, gateway = logging.getLogger("prox_spark"), logging.getLogger("py4j")
+    root, log, gateway = logging.getLogger(), logging.getLogger("prox_spark"), logging.getLogger("py4j")
+    nowhere = logging.NullHandler()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("prox-spark: %(message)s"))
     before = log.level, gateway.level
@@ -96,10 +99,13 @@ def _quiet_libraries(verbose: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         if not verbose:
             warnings.simplefilter("ignore")
-            gateway.setLevel(logging.CRITICAL)  # reports every interrupted call with a traceback
+            # py4j reports every interrupted call with a traceback, some of them to the root logger.
+            gateway.setLevel(logging.CRITICAL)
+            root.addHandler(nowhere)
         try:
             yield
         finally:
+            root.removeHandler(nowhere)
             log.removeHandler(handler)
             log.setLevel(before[0])
             gateway.setLevel(before[1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import signal
+import threading
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -55,7 +57,6 @@ class Invocation:
         json: Print one JSON value on stdout.
         quiet: Show no progress.
         verbose: Show Spark's log and tracebacks.
-
     """
 
     lake: str | None = None
@@ -81,7 +82,6 @@ class Invocation:
 
         Raises:
             ConfigError: A setting cannot be.
-
         """
         from prox_spark.config import load
         from prox_spark.errors import ConfigError
@@ -111,24 +111,48 @@ class Invocation:
         from prox_spark.cli.progress import Reporter
 
         with Reporter(self.console(stderr=True), shown=not self.quiet) as reporter:
-            with reporter.waiting("starting Spark"):
-                from prox_spark.session import active, session
-                from prox_spark.tables import Lake
-
-                ours = active() is None
-                spark = session(verbose=self.verbose, **config.spark)
+            spark, ours = None, False
             try:
+                with reporter.waiting("starting Spark"), uninterrupted():
+                    from prox_spark.tables import Lake, check_place
+
+                    check_place(config.lake, create=create)
+                    from prox_spark.session import active, session
+
+                    ours = active() is None
+                    spark = session(verbose=self.verbose, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
                     lake = Lake.open(spark, config.lake, create=create)
                 yield lake, reporter
             except KeyboardInterrupt:
-                with contextlib.suppress(Exception):
-                    spark.interruptAll()
+                if spark is not None:
+                    with contextlib.suppress(Exception):
+                        spark.interruptAll()
                 raise
             finally:
-                if ours:
+                if spark is not None and ours:
                     with contextlib.suppress(Exception):
                         spark.stop()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block: a JVM that is left half started would live on for ever.
+
+    Afterwards Ctrl-C raises `KeyboardInterrupt` and nothing more: the handler that pyspark installs talks to the JVM in
+    the middle of another call to it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 WIDE = 10_000

@@ -28,7 +28,6 @@ class Reporter:
         console: Where to show them.
         shown: False shows nothing.
         clock: Gives seconds; tests pass their own.
-
     """
 
     def __init__(self, console: Console, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:

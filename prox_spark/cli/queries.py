@@ -48,7 +48,6 @@ class Answer:
         columns: Names of the columns, made different where the statement repeats one; none for a statement that
             returns nothing.
         rows: Rows as JSON objects, fetched while they are read.
-
     """
 
     columns: tuple[str, ...]
@@ -60,7 +59,6 @@ def ask(lake: Lake, query: str) -> Answer:
 
     Raises:
         UserError: Spark does not understand the statement, or it cannot be computed.
-
     """
     with _explained():
         frame = lake.sql(query.strip().rstrip(";"))
@@ -109,10 +107,28 @@ def _guarded(rows: Iterator[str]) -> Iterator[str]:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except MISTAKES as error:
-        raise UserError(_first_line(error)) from error
+    except Exception as error:
+        mistake = _mistake(error)
+        if mistake is None:
+            raise
+        raise UserError(_first_line(mistake)) from error
+
+
+def _mistake(error: Exception) -> PySparkException | None:
+    """Find the user's mistake in an error; what fails in a late task comes wrapped by the JVM, several times."""
+    if isinstance(error, MISTAKES):
+        return error
+    java = getattr(error, "java_exception", None)
+    while java is not None:
+        from pyspark.errors.exceptions.captured import convert_exception
+
+        converted = convert_exception(java)
+        if isinstance(converted, MISTAKES):
+            return converted
+        java = java.getCause()
+    return None
 
 
 def _first_line(error: PySparkException) -> str:
-    text = (error.getMessage() or str(error)).strip().split("\n\nJVM stacktrace", 1)[0]
-    return text.split("\n", 1)[0]
+    # str, as getMessage fails for the errors of Delta: their classes are not among Spark's own.
+    return str(error).strip().split("\n", 1)[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
 
 LONGEST_CELL = 200
+SPOOL_BYTES = 64 * 1024 * 1024
 OUTCOMES = {"kept": "green", "edited": "cyan", "dropped": "red", "failed": "bold red", "not_run": "yellow"}
 
 
@@ -139,7 +142,7 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
         _operations(console, row["ops"] or [])
         if row["text"] is not None and row["text"] != before:
             console.print()
-            console.print(difference(before, row["text"]))
+            console.print(difference(before, row["text"]), no_wrap=True, overflow="ellipsis")
         before = row["text"] if row["text"] is not None else before
     if life["versions"] and life["versions"][-1]["text"] == source["text"]:
         console.print()
@@ -165,7 +168,8 @@ def _operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
     for op in ops:
         sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")
         why = f"  {op['reason']}" if op["reason"] else ""
-        console.print(Text.assemble("  ", (sign, style), f" {call(op)}", (why, "dim")), crop=True, no_wrap=True)
+        line = Text.assemble("  ", (sign, style), f" {call(op)}", (why, "dim"))
+        console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def call(op: dict[str, Any]) -> str:
@@ -234,11 +238,15 @@ def print_json(value: object) -> None:
 
 
 def _print_array(rows: Iterable[str]) -> None:
-    separator = "["
-    for row in rows:
-        sys.stdout.write(f"{separator}{row}")
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[" else "]\n")
+    # A query may fail at its last row: nothing is printed before all rows are there, and memory does not hold them.
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES, mode="w+", encoding="utf-8") as spool:
+        separator = "["
+        for row in rows:
+            spool.write(f"{separator}{row}")
+            separator = ",\n"
+        spool.write("[]\n" if separator == "[" else "]\n")
+        spool.seek(0)
+        shutil.copyfileobj(spool, sys.stdout)
 
 
 def _plain(value: object) -> object:

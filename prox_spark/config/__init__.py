@@ -50,7 +50,6 @@ def load(files: Sequence[str | Path] = (), overrides: Iterable[str] = ()) -> Con
 
     >>> load(overrides=["passes.doc.policy.min_words=50"]).passes[0].policy.min_words
     50
-
     """
     tree = read(base_file())
     for file in files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -25,7 +24,10 @@ _EXPECTED = {
     "model_type": "a section of keys",
     "model_attributes_type": "a section of keys",
     "too_short": "a list of at least one",
+    "string_pattern_mismatch": "lower-case letters, digits, - and _, beginning with a letter",
 }
+_BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}
+_ABOUT_KEY = {"missing": "is missing", "spark_key": "", "secret": "", "same_name": ""}
 
 
 def messages(error: ValidationError, tree: Mapping[str, Any]) -> Iterator[str]:
@@ -36,29 +38,23 @@ def messages(error: ValidationError, tree: Mapping[str, Any]) -> Iterator[str]:
 
 def _message(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
     key, kind, context = _dotted(error["loc"], tree), error["type"], error.get("ctx", {})
-    got = f"got {shown(error['input'])}"
-    match kind:
-        case "extra_forbidden":
-            return _unknown(error["loc"], key)
-        case "missing":
-            return f"{key} is missing"
-        case "literal_error":
-            return f"{key} must be one of {_allowed(context['expected'])}, {got}"
-        case "greater_than_equal":
-            return f"{key} must be at least {_number(context['ge'])}, {got}"
-        case "less_than_equal":
-            return f"{key} must be at most {_number(context['le'])}, {got}"
-        case "greater_than":
-            return f"{key} must be more than {_number(context['gt'])}, {got}"
-        case "string_pattern_mismatch":
-            return f"{key} must be lower-case letters, digits, - and _, beginning with a letter, {got}"
-        case "needed":
-            at = key if not key else f"{key}."
-            return f"{at}{error['msg']}"
-        case "spark_key" | "secret" | "same_name":
-            return f"{key} {error['msg']}"
-        case _:
-            return f"{key or 'the configuration'} must be {_EXPECTED.get(kind, error['msg'])}, {got}"
+    if kind == "extra_forbidden":
+        return _unknown(error["loc"], key)
+    if kind == "needed":
+        return f"{key}.{error['msg']}" if key else error["msg"]
+    if kind in _ABOUT_KEY:
+        return f"{key} {_ABOUT_KEY[kind] or error['msg']}"
+    allowed = _allowed(kind, context) or error["msg"]
+    return f"{key or 'the configuration'} must be {allowed}, got {shown(error['input'])}"
+
+
+def _allowed(kind: str, context: Mapping[str, Any]) -> str | None:
+    """Say what a value may be, in the words that go after `must be`."""
+    if kind in _BOUNDS:
+        return f"{_BOUNDS[kind]} {_number(next(iter(context.values())))}"
+    if kind == "literal_error":
+        return "one of " + str(context["expected"]).replace("'", "").replace(" or ", ", ")
+    return _EXPECTED.get(kind)
 
 
 def _dotted(location: tuple[int | str, ...], tree: Any) -> str:
@@ -94,14 +90,10 @@ def _section_at(location: Iterable[int | str]) -> type[Section]:
 
 def _section_in(hint: Any) -> type[Section] | None:
     """Find the section in a type such as tuple[PassSettings, ...] or EngineSettings | None."""
-    if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and issubclass(hint, Section):
+    if typing.get_origin(hint) is None and isinstance(hint, type) and issubclass(hint, Section):
         return hint
     found = (_section_in(argument) for argument in typing.get_args(hint))
     return next((section for section in found if section is not None), None)
-
-
-def _allowed(expected: str) -> str:
-    return expected.replace("'", "").replace(" or ", ", ")
 
 
 def _number(value: float) -> str:

@@ -43,7 +43,6 @@ class EngineSettings(Section):
         threads: CPU threads of the model; None leaves the choice to the library.
         answers: JSON lines file with the given answers (scripted).
         rules: Which rule sets the rules engine follows.
-
     """
 
     kind: EngineKind = "rules"
@@ -85,14 +84,15 @@ class PassSettings(Section):
         name: What `refine NAME`, `apply NAME` and the column `pass_name` call it.
         profile: The refining profile, by name (profiles.py).
         prompt_format: Another prompt format than the profile's; None keeps it.
+        parity: Show the model the published prompts token for token, quirks included.
         engine: Another engine than the configuration's; None keeps it.
         policy: How the programs are executed.
-
     """
 
     name: Annotated[str, Field(pattern=NAME)]
     profile: _Text
     prompt_format: Literal["llama2", "plain", "raw"] | None = None
+    parity: Annotated[bool, Strict()] = False
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
 
@@ -108,7 +108,6 @@ class IngestSettings(Section):
         unit_bytes: Work is cut into units of about this many bytes of input.
         shards: Number of values of `documents.shard`; fixed for the life of a lake.
         target_file_bytes: Size of the files written to `documents`, about.
-
     """
 
     text_column: _Text = "text"
@@ -127,7 +126,6 @@ class RefineSettings(Section):
         wave_texts: Texts per wave; a wave is one Spark job and one commit, the most that an interruption costs.
         batch_texts: Texts per Arrow batch.
         partitions: Spark partitions per wave; None takes the cores that the session has.
-
     """
 
     wave_texts: _Count = 50_000
@@ -150,7 +148,6 @@ class Config(Section):
         spark: Spark settings for a session that prox_spark starts itself.
         engine: The engine of all passes that name no other.
         passes: The passes of `run`, in order.
-
     """
 
     lake: _Text = "lake"
@@ -194,7 +191,6 @@ class Config(Section):
 
         Raises:
             ConfigError: There is none; names those there are.
-
         """
         for item in self.passes:
             if item.name == name:

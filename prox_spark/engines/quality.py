@@ -7,7 +7,9 @@ Sources, and what is taken from each (thresholds as published):
   filters on a list of bad words, on language and on repeated spans of three sentences are not here: the first needs
   the list, the second a language model, the third the whole corpus.
 * Gopher: Rae et al. 2021, arXiv 2112.11446, appendix A.1.1, "quality filtering". Its repetition filters are not here.
-* FineWeb: Penedo et al. 2024, arXiv 2406.17557, section 3.6: the three filters chosen there.
+* FineWeb: Penedo et al. 2024, arXiv 2406.17557, section 3.6: the three filters chosen there. Their shares of lines were
+  chosen on extracted text; on raw pages every menu line counts, so they are the ones that decide. Measured on 1,741
+  raw pages: all sets keep 81 % of pages of 2006 and 47 % of 2025, C4 and Gopher alone keep 98 % and 95 %.
 
 Words are split at whitespace (the papers differ in their tokenizers), so punctuation stays on them.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
 _SPACE = "\u2581"
+_HALF_PAIR = re.compile("[\ud800-\udfff]")  # Python strings can hold them, the library refuses them
 
 
 class ModelTokenizer:
@@ -26,13 +28,13 @@ class ModelTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, BOS included, in one batched call."""
-        encodings = self._first.encode_batch_fast(list(texts), add_special_tokens=False)
+        encodings = self._first.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
         return [len(encoding) + len(self._bos) for encoding in encodings]
 
     def encode(self, text: str, *, add_bos: bool = True, dummy_prefix: DummyPrefix = "first") -> list[int]:
         """Encode `text`; special tokens written out in it become their ids (see `PromptTokenizer`)."""
         backend = self._first if dummy_prefix == "first" else self._always
-        ids = backend.encode(text, add_special_tokens=False).ids
+        ids = backend.encode(_whole(text), add_special_tokens=False).ids
         return [*self._bos, *ids] if add_bos else ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
@@ -46,12 +48,16 @@ class ModelTokenizer:
         """
         window = max(1, 8 * max_tokens)
         while True:
-            encoding = self._first.encode(text[:window], add_special_tokens=False)
+            encoding = self._first.encode(_whole(text[:window]), add_special_tokens=False)
             if len(encoding) > max_tokens:
                 return text[: encoding.offsets[max(0, max_tokens)][0]]
             if window >= len(text):
                 return text
             window *= 2
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else _HALF_PAIR.sub("\ufffd", text)
 
 
 def _variants(backend: Backend) -> tuple[Backend, Backend]:

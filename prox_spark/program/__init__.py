@@ -1,4 +1,4 @@
-"""The program language: values, parser, and execution; the Spark expressions are in `columns`, which this does not import."""
+"""The program language: its values, its parser, and its execution in Python; Spark's is in `columns`."""
 
 from prox_spark.program.execute import chunk_program, execute, execute_operations
 from prox_spark.program.operations import (

@@ -1,7 +1,7 @@
-"""The character classes that programs are executed with, written once for Python's `re` and for Java's regular expressions.
+"""The character classes that programs are executed with, written once for Python's and for Java's expressions.
 
-Python and the JVM know different versions of Unicode, so neither's `\\w`, `\\b` or `\\s` may decide what an operation does:
-the same text and program must give the same bytes anywhere, forever. The classes are therefore closed lists of ranges.
+Python and the JVM know different versions of Unicode, so neither's `\\w`, `\\b` or `\\s` may decide what an operation
+does: the same text and program must give the same bytes anywhere, forever. The classes are closed lists of ranges.
 """
 
 from __future__ import annotations
@@ -58,13 +58,27 @@ WORD: Ranges = (
     (0x6EA, 0x6FC),
     (0x6FF, 0x6FF),
     (0x710, 0x7F5),  # Syriac, Arabic Supplement, Thaana, NKo
-    (0x7FA, 0x82F),  # NKo, Samaritan
+    (0x7FA, 0x7FD),
+    (0x800, 0x82F),  # Samaritan
     (0x840, 0x85D),  # Mandaic
     (0x860, 0x887),  # Syriac Supplement, Arabic Extended-B
-    (0x889, 0x8E1),  # Arabic Extended-A
+    (0x889, 0x88F),
+    (0x892, 0x8E1),  # Arabic Extended-B and -A
     (0x8E3, 0x963),  # Arabic Extended-A, Devanagari
     (0x966, 0x96F),
-    (0x971, 0xDF3),  # the other scripts of India, Sinhala
+    (0x971, 0x9F1),  # Devanagari, Bengali
+    (0x9F4, 0x9F9),
+    (0x9FC, 0x9FC),
+    (0x9FE, 0xA75),  # Bengali, Gurmukhi
+    (0xA77, 0xAEF),  # Gujarati
+    (0xAF2, 0xB6F),  # Oriya
+    (0xB71, 0xBF2),  # Tamil
+    (0xBFB, 0xC76),  # Telugu
+    (0xC78, 0xC7E),
+    (0xC80, 0xC83),  # Kannada
+    (0xC85, 0xD4E),  # Malayalam
+    (0xD50, 0xD78),
+    (0xD7A, 0xDF3),  # Malayalam, Sinhala
     (0x10A0, 0x10FA),  # Georgian
     (0x10FC, 0x135F),  # Georgian, Hangul Jamo, Ethiopic
     (0x1369, 0x138F),
@@ -92,7 +106,7 @@ WORD: Ranges = (
     (0xFB00, 0xFB28),  # Latin, Armenian and Hebrew presentation forms
     (0xFB2A, 0xFBB1),  # Hebrew and Arabic presentation forms
     (0xFBD3, 0xFD3D),
-    (0xFD50, 0xFDCF),  # U+FDD0..U+FDEF are RESERVED
+    (0xFD50, 0xFDCE),  # U+FDD0..U+FDEF are RESERVED
     (0xFDF0, 0xFDFB),
     (0xFE20, 0xFE2F),  # combining half marks
     (0xFE70, 0xFEFC),
@@ -164,6 +178,6 @@ def characters(ranges: Sequence[tuple[int, int]]) -> str:
 
 
 def words_pattern(flavour: Flavour = "python") -> str:
-    """Give the regular expression of which each match is one word: a character without spaces around, or a run of others."""
+    """Give the expression of which each match is one word: a character of UNSPACED, or a run of others."""
     unspaced, whitespace = regex_class(UNSPACED, flavour), regex_class(WHITESPACE, flavour)
     return f"[{unspaced}]|[^{whitespace}{unspaced}]+"

@@ -10,38 +10,17 @@ the variables that the expression around it has bound:
 from __future__ import annotations
 
 from prox_spark.program.characters import RESERVED, WHITESPACE, WORD, Ranges, characters, regex_class
-from prox_spark.program.columns_words import NEWLINE, is_blank, join, let, literal, slice_of, split, words
+from prox_spark.program.columns_lines import fate, gaps, kept, present, result, word_counts
+from prox_spark.program.columns_words import is_blank, join, let, literal, slice_of, split, words
 from prox_spark.program.normalize import CANDIDATE, CLOSING, OPENING
 from prox_spark.program.operations import Policy
 
 KEEPS = "('keep_doc', 'keep_chunk')"
 EDITS = "('remove_lines', 'normalize')"
+NORMALIZES = "('normalize')"
+DROPS = "('drop_doc')"
 _DIGITS = characters(((0xFDD2, 0xFDDB),))
 _NOT_FOUND, _INSIDE_WORD, _TOO_MANY = -1, -2, -3
-
-
-def fate(chunk: str, operation: str, reason: str, applied: str, found: str = "0", words_removed: str = "0") -> str:
-    """Give one `schema.APPLIED_OPERATION`."""
-    return (
-        f"named_struct('chunk_index', {chunk}.chunk_index, 'op', {operation}.op, 'line_start', {operation}.line_start, "
-        f"'line_end', {operation}.line_end, 'source', {operation}.source, 'target', {operation}.target, "
-        f"'scope_start', {chunk}.line_start, 'scope_end', {chunk}.line_end, "
-        f"'status', IF({applied}, 'applied', 'rejected'), 'reason', {reason}, "
-        f"'found', int({found}), 'words_removed', int({words_removed}))"
-    )
-
-
-def result(text: str, outcome: str, reason: str, operations: str, words_before: str, words_after: str) -> str:
-    """Give one execution; the fields of `schema.CORPUS` that execution decides."""
-    return (
-        f"named_struct('text', {text}, 'outcome', {outcome}, 'reason', {reason}, 'ops', {operations}, "
-        f"'words_before', bigint({words_before}), 'words_after', bigint({words_after}))"
-    )
-
-
-def present(array: str, name: str) -> str:
-    """Give the elements of an array that are not NULL; an empty array for NULL."""
-    return f"coalesce(filter({array}, {name} -> {name} IS NOT NULL), array())"
 
 
 def has_operation(chunk: str, names: str) -> str:
@@ -53,7 +32,7 @@ def execute_document(policy: Policy) -> str:
     """Keep or drop by the verdict alone."""
     del policy  # the thresholds are for texts that were edited
     keeps = f"exists(ch, ck -> {has_operation('ck', KEEPS)})"
-    drops = f"exists(ch, ck -> {has_operation('ck', "('drop_doc')")})"
+    drops = f"exists(ch, ck -> {has_operation('ck', DROPS)})"
     reason = (
         f"CASE WHEN coalesce(o.op IN {KEEPS}, false) THEN NULL WHEN NOT coalesce(o.op = 'drop_doc', false) "
         "THEN 'wrong_level' WHEN vd.keeps THEN 'contradiction' END"
@@ -109,7 +88,7 @@ def _chunk(policy: Policy) -> str:
 
 def _own_text() -> str:
     """Give the chunk's own text where a `normalize` needs it, and whether it holds reserved characters."""
-    wanted = f"NOT ck.keeps AND {has_operation('ck', "('normalize')")}"
+    wanted = f"NOT ck.keeps AND {has_operation('ck', NORMALIZES)}"
     own = let("x", join(slice_of("ls", "sc.first", "sc.last + 1")), f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})")
     return f"IF({wanted}, {own}, NULL)"
 
@@ -137,7 +116,8 @@ def _refusal(policy: Policy) -> str:
 
 
 def _holds(text: str, ranges: Ranges) -> str:
-    return f"({text} RLIKE {literal(f'[{regex_class(ranges, "java")}]')})"
+    pattern = f"[{regex_class(ranges, 'java')}]"
+    return f"({text} RLIKE {literal(pattern)})"
 
 
 def _normalized(policy: Policy) -> str:
@@ -226,31 +206,9 @@ def _document(policy: Policy) -> str:
         f"aggregate(filter(cr, c -> c.text IS NOT NULL), ls, (a, c) -> "
         f"concat({slice_of('a', '0', 'c.first')}, {split('c.text')}, {slice_of('a', 'c.last + 1', 'size(a)')}))"
     )
-    edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {let('nl', f'IF(rp, {put}, ls)', let('gp', _gaps(), join(_kept())))} END"
-    body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", _word_counts(), _outcome(policy))))
+    edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {let('nl', f'IF(rp, {put}, ls)', let('gp', gaps(), join(kept())))} END"
+    body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", word_counts("strict"), _outcome(policy))))
     return let("rg", gone, let("rp", changed, body))
-
-
-def _gaps() -> str:
-    """Give the ranges of lines between the removed ones, `first` inclusive and `last` exclusive, and where the rest begins."""
-    zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
-    gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
-    return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"
-
-
-def _kept() -> str:
-    return f"concat(flatten(transform(gp.gaps, g -> {slice_of('nl', 'g.first', 'g.last')})), {slice_of('nl', 'gp.next', 'size(nl)')})"
-
-
-def _word_counts() -> str:
-    """Count the words before and after; removed lines were counted for their fates, so nothing is counted twice.
-
-    That needs ranges which do not overlap and a text in which nothing was replaced; otherwise both texts are counted.
-    """
-    overlap = "exists(transform(rg, (r, i) -> i > 0 AND r.first <= get(rg, i - 1).last), v -> v)"
-    removed = "aggregate(op, 0, (n, f) -> n + f.words_removed)"
-    counted = f"transform(array(tx, IF(rp OR {overlap}, px.text, NULL)), w -> {words('w', mode='strict')})"
-    return let("wc", counted, f"named_struct('before', coalesce(wc[1], wc[0] + {removed}), 'after', wc[0])")
 
 
 def _outcome(policy: Policy) -> str:

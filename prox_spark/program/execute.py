@@ -1,7 +1,7 @@
 """The Python twin of the JVM executor: gives programs their meaning on a text, for single documents and as the oracle.
 
-Strict mode, for each chunk: verdicts and contradictions, ranges of lines, replacements, then the budget that drops a program
-that is more wrong than right; then, for the document: replaced lines are put in place, removed lines are left out, and the
+Strict mode, for each chunk: verdicts and contradictions, ranges of lines, replacements, then the budget that leaves the
+chunk as it was if its program is more wrong than right. Then, for the document: removed lines are left out, and the
 policy's thresholds decide the outcome. `columns` says the same in Spark SQL and must agree byte for byte.
 """
 
@@ -106,7 +106,7 @@ def execute_operations(
 
 
 def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:
-    """Keep or drop by the verdict alone; an answer that is not exactly one of them keeps the document and is counted."""
+    """Keep or drop by the verdict alone; an answer that is not exactly one of them keeps the document."""
     operations = [operation for chunk in chunks for operation in chunk.operations]
     keeps = any(operation.op in _KEEPS for operation in operations)
     drops = any(operation.op == "drop_doc" for operation in operations)

@@ -29,7 +29,7 @@ PLACES = {
     (False, True): re.compile(f"{CANDIDATE}{_NOT_BEFORE_WORD}"),
     (True, True): re.compile(f"{_NOT_AFTER_WORD}{CANDIDATE}{_NOT_BEFORE_WORD}"),
 }
-"""Where a candidate counts, by whether its string starts and ends with a word character; fixed, never built from text."""
+"""Where a candidate counts, by whether its string starts and ends with a word character; never built from text."""
 
 
 def placeholder(index: int) -> str:
@@ -61,7 +61,7 @@ def normalize(
 
 
 def _refused(operation: Operation, policy: Policy, *, reserved: bool) -> str | None:
-    """Give the reason why an operation is refused before the text is searched; the order is that of REJECTION_REASONS."""
+    """Give the reason for refusing an operation before the text is searched, in the order of REJECTION_REASONS."""
     source, target = operation.source or "", operation.target or ""
     if not source.strip(_STRIPPED):
         return "blank_source"
@@ -77,7 +77,7 @@ def _refused(operation: Operation, policy: Policy, *, reserved: bool) -> str | N
 
 
 def _replace(text: str, source: str, held: str, policy: Policy) -> tuple[str, str | None, int]:
-    """Put `held` in every place where `source` stands; give the text, the reason if it stays as it is, and the count."""
+    """Put `held` wherever `source` stands; give the text, the reason if it stays as it is, and the count."""
     if source not in text:
         return text, "not_found", 0
     edges = (_WORD.match(source) is not None, _WORD.match(source[-1]) is not None)

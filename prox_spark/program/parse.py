@@ -1,8 +1,8 @@
-r"""The parser: turns what a model wrote into typed operations and recorded problems; it never raises and never runs anything.
+r"""The parser: turns what a model wrote into operations and recorded problems; it never raises and never runs anything.
 
 The strict grammar; `parse` reads it line by line, after CRLF and CR have become line feeds and the line is stripped:
 
-    line      = [ comment | fence | call { separator call } ] [ separator ] [ comment ]
+    line      = fence | { separator } { call { separator } } [ comment ]
     call      = name "(" [ argument { "," argument } ] ")"
     argument  = [ name "=" ] ( string | word )
     string    = '"' … '"' | "'" … "'"     everything inside is text; escapes: \n \t \r \\ \' \" \/ \xHH \uHHHH
@@ -14,20 +14,19 @@ The strict grammar; `parse` reads it line by line, after CRLF and CR have become
     keep_doc() keep_all()          the document stays as it is
     keep_chunk() untouch_doc()     the chunk stays as it is
     drop_doc()                     the document goes
-    remove_lines(start, end)       keywords start or line_start, end or line_end; inclusive, 0-based; `all=True` beside them is ignored
-    normalize(source[, target])    keywords source or source_str, target or target_str; without target the source is deleted
+    remove_lines(start, end)       keywords start or line_start, end or line_end; inclusive, 0-based; all=… is ignored
+    normalize(source[, target])    keywords source or source_str, target or target_str; no target deletes the source
 
-Models forget to escape quotes. A quote therefore ends its string only where the call goes on: before a comma and the next
-argument, or before the closing parenthesis and what may follow a call. Names are case-sensitive; line numbers are ASCII
-digits, leading zeros allowed. Text after a call that is neither a comment nor another call makes that call a problem:
-`drop_doc() would be wrong` drops nothing. Each rule of the table below is one compiled pattern without nested repetition,
-tried only where the scanner stands, so the time is linear in the completion.
+Models forget to escape quotes. A quote therefore ends its string only where the call can go on: before a comma and the
+next argument, or before the closing parenthesis and what may follow a call. Names are case-sensitive; line numbers are
+ASCII digits, leading zeros allowed. Text after a call that is neither a comment nor another call makes that call a
+problem: `drop_doc() would be wrong` drops nothing. Each rule of the table below is one compiled pattern without nested
+repetition, tried only where the scanner stands, so the time is linear in the completion.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prox_spark.program.characters import WHITESPACE, characters, regex_class
@@ -125,34 +124,31 @@ def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None =
     return Program(tuple(found), tuple(wrong))
 
 
-def _read_line(line: str, cut: bool) -> Iterator[Operation | str]:
-    """Give the operations of one line, and the reason for each part of it that is none.
-
-    A call waits in `last` until it is known what follows it.
-    """
-    if TOKEN_RULES["fence"].match(line):
-        return
-    last: Operation | str | None = None
+def _read_line(line: str, cut: bool) -> list[Operation | str]:
+    """Give the operations of one line, and the reason for each part of it that is none."""
+    items: list[Operation | str] = []
     at = 0
+    if TOKEN_RULES["fence"].match(line):
+        return items
     while True:
         gap = _end("separator", line, at)
         if gap == len(line) or line[gap] == "#":
-            break
+            return items
         opening = TOKEN_RULES["opening"].match(line, gap)
         if opening is None:
-            after_call = last is not None and ";" not in line[at:gap]
-            if after_call and isinstance(last, Operation) and not cut:
-                last = None  # full match only: text behind a call makes the call a problem
-            if last is not None:
-                yield last
-            last = "truncated" if cut else "trailing_text" if after_call else "not_an_operation"
-            break
-        if last is not None:
-            yield last
+            return _with_rest(items, cut, after_call=bool(items) and ";" not in line[at:gap])
         call = _read_call(line, opening.group(1), opening.end())
-        last, at = _operation(call), call.end
-    if last is not None:
-        yield last
+        items.append(_operation(call))
+        at = call.end
+
+
+def _with_rest(items: list[Operation | str], cut: bool, *, after_call: bool) -> list[Operation | str]:
+    """Add the reason for the rest of a line that is no call; directly behind a call it makes that call a problem."""
+    if cut:
+        return [*items, "truncated"]
+    if not after_call:
+        return [*items, "not_an_operation"]
+    return [*items[:-1], "trailing_text"] if isinstance(items[-1], Operation) else items
 
 
 def _read_call(line: str, name: str, at: int) -> _Call:

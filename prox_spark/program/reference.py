@@ -1,4 +1,4 @@
-r"""The published executor's behaviour, byte for byte: its parser, its order of edits, its thresholds and its error counts.
+r"""The published executor's behaviour, byte for byte: its parser, order of edits, thresholds and error counts.
 
 What it reads, line by line, after blanks around the whole completion are gone and without stripping the lines:
 
@@ -8,10 +8,10 @@ What it reads, line by line, after blanks around the whole completion are gone a
     normalize…( a="x", b="y" )     replace x by y, unless x is empty or one blank; three parameters and more do nothing
 
 A missing "(" is one error. A missing ")" is one error, the last character is lost and what is left is read. A parameter
-that cannot be read is one error. After adjacent ranges are merged, a range that starts behind the text is one error, and so
-is one that ends behind it. All other lines mean nothing and count as nothing.
+that cannot be read is one error. After adjacent ranges are merged, a range that starts behind the text is one error,
+and so is a range that ends behind it. Other lines mean nothing and count as nothing.
 
-What differs, for safety: a text without words is kept (the published code divides by zero); ranges are intervals instead of
+What differs, for safety: a text without words is kept (the published code divides by zero); ranges are intervals, not
 sets of every line number; a replacement that would make the text longer than 64 Mi characters plus ten times the text
 is left out; line numbers are clamped to 32 bits, so two ranges beyond that count as one when merged.
 """
@@ -209,9 +209,7 @@ def _remove(chunk: ChunkProgram, operation: Operation, words: list[int], edges: 
     edges[first] += 1
     edges[final + 1] -= 1
     clipped = "clipped" if start < 0 or end > last else None
-    return _fate(
-        chunk, operation, reason=clipped, found=final - first + 1, words=words[final + 1] - words[first]
-    )
+    return _fate(chunk, operation, reason=clipped, found=final - first + 1, words=words[final + 1] - words[first])
 
 
 def _fate(

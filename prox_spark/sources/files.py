@@ -12,8 +12,8 @@ from prox_spark.sources.streams import SUFFIXES
 TEXT_SUFFIXES = (".json", ".jsonl", ".ndjson")
 PARQUET_SUFFIXES = (".parquet", ".parq")
 
-MINIMUM_UNIT = 4_000_000
-UNITS = 32
+MINIMUM_UNIT = 16_000_000
+UNITS = 256
 """Small inputs are cut finer than the settings say, so that they too keep every core busy."""
 
 FILE_COST = 100_000

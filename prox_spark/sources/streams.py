@@ -127,10 +127,10 @@ def _salvage(source: Input, kind: Codec, given: int) -> Iterator[bytes]:
     """Give what lies between `given` bytes and the break.
 
     The call that meets the break loses what it had decompressed so far, so everything is decompressed a second time
-    up to that call, and from there in the smallest steps.
+    up to that call, and from there in the smallest steps. At most one byte is lost then.
     """
     with source.open() as file:
-        stream = _Stream(file, kind, zlib)
+        stream = _Stream(file, kind, zlib, step=ZSTD_INPUT)
         done = 0
         found = []
         try:
@@ -226,10 +226,11 @@ class _Stream:
     Zeros after the last member are padding; anything else there is damage.
     """
 
-    def __init__(self, file: IO[bytes], kind: Codec, library: Any) -> None:
+    def __init__(self, file: IO[bytes], kind: Codec, library: Any, *, step: int = INPUT) -> None:
         self._file = file
         self._kind = kind
         self._library = library
+        self._step = ZSTD_INPUT if kind == "zstd" else step
         self._member: _Member | None = None
         self._waiting = b""
         self._members = 0
@@ -240,7 +241,7 @@ class _Stream:
         Raises:
             BrokenStream: The stream is damaged or ends too early.
         """
-        step = max(1, min(size, ZSTD_INPUT)) if self._kind == "zstd" else INPUT
+        step = min(size, self._step) if self._kind == "zstd" else self._step
         while self._member is not None or self._begin(step):
             member = self._member
             assert member is not None

@@ -31,6 +31,11 @@ def unrefined(documents: DataFrame) -> DataFrame:
     )
 
 
+def is_of(pass_: Pass) -> Column:
+    """Say which rows of `programs` are of a pass; both columns are partitions, so no other file is read."""
+    return (F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint)
+
+
 def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_id: str) -> DataFrame:
     """Take the rows that stand before pass number `index` through it; all others come out as they went in.
 
@@ -61,10 +66,10 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_
 
 def _one_each(programs: DataFrame, pass_: Pass) -> DataFrame:
     # Two commands that refined the same text at once may both have stored a program. The oldest counts, always.
-    mine = programs.where((F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint))
     oldest = F.min_by(F.struct("chunks", "error"), F.struct("generated_at", "run_id"))
     return (
-        mine.groupBy(F.col("text_sha256").alias("key"))
+        programs.where(is_of(pass_))
+        .groupBy(F.col("text_sha256").alias("key"))
         .agg(oldest.alias("program"))
         .select("key", "program.chunks", "program.error", F.lit(True).alias("found"))
     )

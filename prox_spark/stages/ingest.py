@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, IntegerType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
 
 from prox_spark import listing, schema
 from prox_spark.sources import (
@@ -46,24 +46,10 @@ KINDS = {"string": StringType(), "int64": LongType(), "int32": IntegerType(), "b
 RECORDS = StructType([StructField(field.name, KINDS[str(field.type)]) for field in SCHEMA])
 """One record; `reason` is NULL in a document, and the columns of a document are NULL in a bad record."""
 
-FILE = [StructField("path", StringType()), StructField("size", LongType())]
+FILE = "path: STRING, size: BIGINT"
 
-UNITS = StructType(
-    [
-        StructField("unit", IntegerType()),
-        StructField(
-            "slices",
-            ArrayType(
-                StructType(
-                    [
-                        StructField("file", StructType([*FILE, StructField("joined", StructType(FILE))])),
-                        StructField("start", LongType()),
-                        StructField("end", LongType()),
-                    ]
-                )
-            ),
-        ),
-    ]
+UNITS = (
+    f"unit INT, slices ARRAY<STRUCT<file: STRUCT<{FILE}, joined: STRUCT<{FILE}>>, start: BIGINT, end: BIGINT>>, place INT"
 )
 
 CONTENT_BYTES = 1 << 30
@@ -201,9 +187,12 @@ def _is_handed_over(unit: Unit) -> bool:
 
 def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
     """Give the units as rows, exactly one in each partition."""
-    rows = [(number, [asdict(part) for part in unit.slices]) for number, unit in numbered]
-    # From one partition, Spark deals rows out in turn.
-    return spark.createDataFrame(rows, UNITS).coalesce(1).repartition(max(1, len(rows)))
+    places = landing(max(1, len(numbered)))
+    rows = [
+        (number, [asdict(part) for part in unit.slices], place)
+        for (number, unit), place in zip(numbered, places, strict=False)
+    ]
+    return spark.createDataFrame(rows, UNITS).repartition(len(places), "place").select("unit", "slices")
 
 
 def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from prox_spark import errors
 from prox_spark.cli import main
 from prox_spark.cli.entry import DONE, FAILED, INTERRUPTED, WRONG_USE, explained

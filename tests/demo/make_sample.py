@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 DATA = Path(__file__).resolve().parents[2] / "prox_spark" / "demo" / "data"
 C4_FILE = "c4/en.noclean/c4-train.00000-of-00001.json.gz"
 FINEWEB_FILE = "fineweb/data/CC-MAIN-2025-51/000_00000.parquet"
-CRAWL_START = datetime.datetime(2025, 12, 5)
+CRAWL_START = datetime.datetime(2025, 12, 5, tzinfo=datetime.timezone.utc)
 
 CHOSEN = """
 0001 0012 0020 0040 0043 0048 0059 0066 0081 0093 0102 0113 0114 0117 0124 0126 0132 0133 0138 0153 0154 0168 0169

@@ -25,6 +25,7 @@ HOSTILE = [
     "[999999999999999999999999]It rained all day.",
     "[-01]x\n[00x]y\n[٠٠١]z",
     "\x00\x01\r\r\n\x85\u2028\ufeff\ufdd0\U0010ffff",
+    "half a pair: \ud800",
     "e\u0301\u0327" * 50,
     "日本語の文章です。" * 20,
     "[000]" + "[1]" * 200,
@@ -63,7 +64,13 @@ def test_hostile_prompts_give_one_valid_completion_each(engine: Engine) -> None:
 
 
 def test_the_order_of_prompts_does_not_change_their_answers(engine: Engine) -> None:
-    texts = ["[000]Home", "[000]It rained all day long, and the river rose.", "[000]a", "[000]Home\n[001]About", "x" * 90]
+    texts = [
+        "[000]Home",
+        "[000]It rained all day long, and the river rose.",
+        "[000]a",
+        "[000]Home\n[001]About",
+        "x" * 90,
+    ]
     prompts = [Prompt(text, max_new_tokens=6) for text in texts]
     forward = engine.generate(prompts)
     assert engine.generate(prompts[::-1])[::-1] == forward

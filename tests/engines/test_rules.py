@@ -60,7 +60,10 @@ def test_a_line_that_c4_drops_is_removed(line: str) -> None:
     assert removed(chunk_program(numbered(SENTENCE, line, SENTENCE))) == [1]
 
 
-@pytest.mark.parametrize("line", [SENTENCE, 'She said "it rained all day long."', "\u201cIt rained all day long\u201d", "Did it rain all day?"])
+@pytest.mark.parametrize(
+    "line",
+    [SENTENCE, 'She said "it rained all day long."', "\u201cIt rained all day long\u201d", "Did it rain all day?"],
+)
 def test_a_line_that_c4_keeps_is_kept(line: str) -> None:
     assert removed(chunk_program(numbered(line))) == []
 
@@ -155,7 +158,7 @@ def test_raw_pages_are_neither_all_kept_nor_all_dropped(shared: Path) -> None:
 
 def test_documents_that_people_keep_are_kept_more_often(shared: Path) -> None:
     rows = pq.read_table(shared / "doc_quality_dev.parquet", columns=["text", "keep_doc"]).to_pylist()
-    kept = {True: [], False: []}
+    kept: dict[bool, list[bool]] = {True: [], False: []}
     for row in rows:
         kept[row["keep_doc"]].append(document_program(row["text"], ["c4", "gopher", "fineweb"]) == "keep_doc()")
     assert sum(kept[True]) / len(kept[True]) > 0.85

@@ -63,7 +63,9 @@ def test_each_prompt_has_its_own_limit_in_a_batch(engine: TransformersEngine) ->
     assert found[2].text.startswith(found[1].text)
 
 
-def test_an_end_token_of_the_model_ends_the_answer(engine: TransformersEngine, model_folder: Path, tmp_path: Path) -> None:
+def test_an_end_token_of_the_model_ends_the_answer(
+    engine: TransformersEngine, model_folder: Path, tmp_path: Path
+) -> None:
     ids = engine.tokenizer.encode("Home")
     row = engine._model.generate(torch.tensor([ids]), max_new_tokens=6, do_sample=False)[0, len(ids) :].tolist()
     end = next(token for token in row if token != row[0])

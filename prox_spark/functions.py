@@ -1,0 +1,72 @@
+"""The SQL functions: `prox_parse`, `prox_apply` and `prox_words`, for everyone who has a SparkSession and no Python at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StructField, StructType
+
+from prox_spark import schema
+from prox_spark.program import columns, parse
+from prox_spark.program.operations import Mode, Operation, Policy, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+PARSED = StructType(
+    [StructField("ops", ArrayType(schema.OPERATION)), StructField("problems", ArrayType(schema.PROBLEM))]
+)
+"""What `prox_parse` gives: the operations of a completion in order, and the lines that are none."""
+
+
+def register_functions(spark: SparkSession, *, mode: Mode = "strict") -> None:
+    """Register the SQL functions in the session, in the place of older ones.
+
+    - `prox_parse(completion)`: a struct of `ops` and `problems`, both NULL for NULL. It runs in Python workers.
+    - `prox_apply(text, ops)`: the text that a program of the whole document makes; NULL when it drops the document.
+      Built from Spark's own expressions, like `prox_words`.
+    - `prox_words(text)`: the words of a text, as the executor counts them.
+
+    Args:
+        mode: How all three read and execute programs.
+    """
+    spark.udf.register("prox_parse", _parse_udf(mode))
+    text = "named_struct('text', text{})"
+    applied = columns.program_sql("px.ops", Policy(mode=mode))
+    parameters = f"text STRING, ops {ArrayType(schema.OPERATION).simpleString()}"
+    _register(spark, f"prox_apply({parameters}) RETURNS STRING", text.format(", 'ops', ops"), applied)
+    _register(spark, "prox_words(text STRING) RETURNS INT", text.format(""), columns.words_sql(mode))
+
+
+def _register(spark: SparkSession, signature: str, bound: str, body: str) -> None:
+    spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN transform(array({bound}), px -> {body})[0]")
+
+
+def _parse_udf(mode: Mode) -> object:
+    import pandas as pd
+
+    def prox_parse(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+        for completions in batches:
+            yield pd.DataFrame([_parsed(completion, mode) for completion in completions], columns=["ops", "problems"])
+
+    annotations = {"batches": Iterator[pd.Series], "return": Iterator[pd.DataFrame]}
+    prox_parse.__annotations__ = annotations  # Spark reads the objects, and a string names nothing that it can see
+    return F.pandas_udf(prox_parse, PARSED)  # type: ignore[call-overload]  # the stubs know no struct over an iterator
+
+
+def _parsed(completion: str | None, mode: Mode) -> tuple[list[dict[str, object]] | None, list[dict[str, object]] | None]:
+    if completion is None:
+        return None, None
+    program = parse(completion, mode=mode)
+    return [_operation(operation) for operation in program.operations], [_problem(one) for one in program.problems]
+
+
+def _operation(operation: Operation) -> dict[str, object]:
+    return {field.name: getattr(operation, field.name) for field in schema.OPERATION}
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    return {field.name: getattr(problem, field.name) for field in schema.PROBLEM}

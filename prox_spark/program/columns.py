@@ -1,0 +1,109 @@
+"""Execute programs in Spark's own column expressions: no Python worker, no JAR, nothing that Spark Connect lacks.
+
+The expressions are Spark SQL text (`columns_strict`, `columns_reference`), so the same source is a Column here and a SQL
+function in `functions.register_functions`. They agree with the Python twin, `execute.execute_operations`, byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from prox_spark.program import columns_reference, columns_strict, columns_words
+from prox_spark.program.columns_lines import result
+from prox_spark.program.operations import Level, Mode, Policy
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+
+def execute(
+    text: Column | str, chunks: Column | str, *, level: Level = "chunk", policy: Policy | None = None
+) -> Column:
+    """Execute the programs of a text's chunks.
+
+    Args:
+        text: The document; NULL gives a struct of NULLs.
+        chunks: `programs.chunks`, an array of `schema.CHUNK`; NULL and empty mean a program without operations.
+        level: `document` for the answer of a document pass, which keeps or drops and edits nothing.
+
+    Returns:
+        A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),
+        `words_before` and `words_after`. Select it once, under a name, and take its fields in a later select: Spark
+        executes an expression as often as it is written, and a filter on a field is one more time.
+    """
+    return _bound(execution_sql(level, policy or Policy()), text=text, chunks=chunks).alias("execution")
+
+
+def apply_program(text: Column | str, ops: Column | str, *, mode: Mode = "strict", policy: Policy | None = None) -> Column:
+    """Give the text that a program makes of `text`; NULL when it drops the document.
+
+    Args:
+        ops: An array of structs with the fields of `schema.OPERATION`, those of `schema.APPLIED_OPERATION`, or some of
+            them: fields are found by name. Operations with the same `scope_start` and `scope_end` are one chunk's
+            program, and operations with the status `rejected` are left out.
+        policy: How to execute; its mode goes before `mode`.
+    """
+    policy = policy or Policy(mode=mode)
+    given = F.to_json(F.col(ops) if isinstance(ops, str) else ops)
+    return _bound(_program_sql(policy), text=text, ops=given).alias("text")
+
+
+def words(text: Column | str, *, mode: Mode = "strict") -> Column:
+    """Count the words of a text as the executor of `mode` counts them."""
+    return _bound(words_sql(mode), text=text).alias("words")
+
+
+def words_sql(mode: Mode) -> str:
+    """Give the SQL text that counts the words of `px.text`."""
+    return columns_words.words("px.text", mode=mode)
+
+
+def execution_sql(level: Level, policy: Policy) -> str:
+    """Give the SQL text of an execution over `px`, a struct of `text` and `chunks`."""
+    if policy.mode == "reference":
+        body = columns_reference.execute_document() if level == "document" else columns_reference.execute_chunks()
+    else:
+        body = columns_strict.execute_document(policy) if level == "document" else columns_strict.execute_chunks(policy)
+    nothing = result("string(NULL)", "string(NULL)", "string(NULL)", "NULL", "NULL", "NULL")
+    return f"IF(px.text IS NULL, {nothing}, {body})"
+
+
+def _bound(body: str, **values: Column | str) -> Column:
+    """Bind columns to the fields of `px` in a SQL text; a string is a column's name, as in `pyspark.sql.functions`."""
+    fields = [(F.col(value) if isinstance(value, str) else value).alias(name) for name, value in values.items()]
+    return F.call_function("transform", F.array(F.struct(*fields)), F.expr(f"px -> {body}"))[0]
+
+
+def program_sql(ops: str, policy: Policy) -> str:
+    """Give the SQL text that applies one program of the whole document over `px.text`."""
+    chunk = (
+        "named_struct('chunk_index', int(NULL), 'line_start', int(NULL), 'line_end', int(NULL), 'completion', '', "
+        f"'ops', {ops}, 'problems', array(), 'reference_ops', {ops}, 'reference_errors', 0)"
+    )
+    bound = f"named_struct('text', px.text, 'chunks', array({chunk}))"
+    return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")
+
+
+def _program_sql(policy: Policy) -> str:
+    """Give the SQL text that applies `px.ops`, JSON because fields that a caller's structs lack are NULL there."""
+    fields = "op STRING, line_start INT, line_end INT, source STRING, target STRING"
+    scope = "chunk_index INT, scope_start INT, scope_end INT"
+    read = f"from_json(px.ops, 'ARRAY<STRUCT<{fields}, {scope}, status STRING>>')"
+    operations = f"filter({read}, o -> o IS NOT NULL AND NOT (o.status <=> 'rejected'))"
+    own = (
+        "filter(oj, o -> o.chunk_index <=> sj.chunk_index AND o.scope_start <=> sj.scope_start "
+        "AND o.scope_end <=> sj.scope_end)"
+    )
+    chunk = (
+        "named_struct('chunk_index', sj.chunk_index, 'line_start', sj.scope_start, 'line_end', sj.scope_end, "
+        f"'completion', '', 'ops', {own}, 'problems', array(), 'reference_ops', {own}, 'reference_errors', 0)"
+    )
+    scopes = (
+        "array_distinct(transform(oj, o -> named_struct('chunk_index', o.chunk_index, 'scope_start', o.scope_start, "
+        "'scope_end', o.scope_end)))"
+    )
+    chunks = columns_words.let("oj", operations, f"transform({scopes}, sj -> {chunk})")
+    bound = f"named_struct('text', px.text, 'chunks', {chunks})"
+    return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")

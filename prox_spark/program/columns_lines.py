@@ -1,0 +1,52 @@
+"""What both modes share as Spark SQL text: the shape of a fate and of a result, leaving out lines, and counting what is left."""
+
+from __future__ import annotations
+
+from prox_spark.program.columns_words import let, slice_of, words
+from prox_spark.program.operations import Mode
+
+
+def fate(chunk: str, operation: str, reason: str, applied: str, found: str = "0", words_removed: str = "0") -> str:
+    """Give one `schema.APPLIED_OPERATION`."""
+    return (
+        f"named_struct('chunk_index', {chunk}.chunk_index, 'op', {operation}.op, 'line_start', {operation}.line_start, "
+        f"'line_end', {operation}.line_end, 'source', {operation}.source, 'target', {operation}.target, "
+        f"'scope_start', {chunk}.line_start, 'scope_end', {chunk}.line_end, "
+        f"'status', IF({applied}, 'applied', 'rejected'), 'reason', {reason}, "
+        f"'found', int({found}), 'words_removed', int({words_removed}))"
+    )
+
+
+def result(text: str, outcome: str, reason: str, operations: str, words_before: str, words_after: str) -> str:
+    """Give one execution; the fields of `schema.CORPUS` that execution decides."""
+    return (
+        f"named_struct('text', {text}, 'outcome', {outcome}, 'reason', {reason}, 'ops', {operations}, "
+        f"'words_before', bigint({words_before}), 'words_after', bigint({words_after}))"
+    )
+
+
+def present(array: str, name: str) -> str:
+    """Give the elements of an array that are not NULL; an empty array for NULL."""
+    return f"coalesce(filter({array}, {name} -> {name} IS NOT NULL), array())"
+
+
+def gaps() -> str:
+    """Give the ranges of lines between the removed ones, `first` inclusive and `last` exclusive, and where the rest begins."""
+    zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
+    gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
+    return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"
+
+
+def kept() -> str:
+    return f"concat(flatten(transform(gp.gaps, g -> {slice_of('nl', 'g.first', 'g.last')})), {slice_of('nl', 'gp.next', 'size(nl)')})"
+
+
+def word_counts(mode: Mode) -> str:
+    """Count the words before and after; removed lines were counted for their fates, so nothing is counted twice.
+
+    That needs ranges which do not overlap and a text in which nothing was replaced; otherwise both texts are counted.
+    """
+    overlap = "exists(transform(rg, (r, i) -> i > 0 AND r.first <= get(rg, i - 1).last), v -> v)"
+    removed = "aggregate(op, 0, (n, f) -> n + f.words_removed)"
+    counted = f"transform(array(tx, IF(rp OR {overlap}, px.text, NULL)), w -> {words('w', mode=mode)})"
+    return let("wc", counted, f"named_struct('before', coalesce(wc[1], wc[0] + {removed}), 'after', wc[0])")

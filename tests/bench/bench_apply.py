@@ -1,0 +1,172 @@
+"""Measure executing programs: the JVM's expressions, the Python twin alone, and the twin inside a pandas UDF.
+
+python tests/bench/bench_apply.py [PARQUET with the columns text and keep] [--rounds 3] [--copies 4] [--threads 1]
+
+Each page's `keep` labels become the programs of its chunks, as a perfect model would write them. All three run in this
+process and its JVM on one core, by turns; the best round counts, because other work on the machine only slows a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+from prox_spark import schema
+from prox_spark.chunks import WordTokenizer, chunk
+from prox_spark.program import ChunkProgram, Policy, chunk_program, columns, execute_operations
+from prox_spark.program.operations import Mode
+
+ROWS = StructType([StructField("text", StringType()), StructField("chunks", ArrayType(schema.CHUNK))])
+Program = list[ChunkProgram]
+WORKLOADS = ("keep", "remove", "normalize")
+
+
+def programs(text: str, keep: list[bool], workload: str) -> Program:
+    """Write the program of each chunk: nothing, the lines to remove, or those and a string to delete."""
+    written = []
+    for part in chunk(text, WordTokenizer()):
+        calls = []
+        for kept, run in groupby(range(part.line_start, part.line_end + 1), key=lambda line: keep[line]):
+            lines = list(run)
+            if not kept and workload != "keep":
+                calls.append(f"remove_lines(start={lines[0]}, end={lines[-1]})")
+        if workload == "normalize":
+            word = max(text.split("\n")[part.line_start].split() or ["none"], key=len)
+            calls += [f'normalize(source_str="{word}", target_str="")', 'normalize(source_str="Read more")']
+        written.append(chunk_program(part, "\n".join(calls) or "keep_chunk()"))
+    return written
+
+
+def chunk_row(program: ChunkProgram) -> dict[str, Any]:
+    """Give a program as `schema.CHUNK` stores it."""
+
+    def plain(operations: Any) -> list[dict[str, Any]]:
+        return [{field.name: getattr(one, field.name) for field in schema.OPERATION} for one in operations]
+
+    row: dict[str, Any] = dict.fromkeys(schema.CHUNK.names)
+    row |= {"chunk_index": program.chunk_index, "line_start": program.scope_start, "line_end": program.scope_end}
+    row |= {"completion": program.completion, "ops": plain(program.operations), "problems": []}
+    return row | {"reference_ops": plain(program.reference_operations), "reference_errors": program.reference_errors}
+
+
+def from_row(row: Any) -> ChunkProgram:
+    """Give a stored chunk back as a program."""
+    from prox_spark.program import Operation
+
+    return ChunkProgram(
+        chunk_index=row["chunk_index"],
+        scope_start=row["line_start"],
+        scope_end=row["line_end"],
+        completion=row["completion"],
+        operations=tuple(Operation(**one) for one in row["ops"]),
+        problems=len(row["problems"]),
+        reference_operations=tuple(Operation(**one) for one in row["reference_ops"]),
+        reference_errors=row["reference_errors"],
+    )
+
+
+def jvm(frame: DataFrame, policy: Policy) -> Callable[[], None]:
+    executed = frame.select(columns.execute("text", "chunks", policy=policy))
+    return lambda: executed.write.format("noop").mode("overwrite").save()
+
+
+def twin(pages: list[tuple[str, Program]], policy: Policy) -> Callable[[], None]:
+    def run() -> None:
+        for text, program in pages:
+            execute_operations(text, program, policy=policy)
+
+    return run
+
+
+def pandas_udf(frame: DataFrame, policy: Policy) -> Callable[[], None]:
+    def execute(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            done = [
+                execute_operations(text, [from_row(row) for row in rows], policy=policy)
+                for text, rows in zip(batch["text"], batch["chunks"], strict=True)
+            ]
+            yield pd.DataFrame(
+                {
+                    "text": [one.text for one in done],
+                    "outcome": [one.outcome for one in done],
+                    "fates": [str(len(one.operations)) for one in done],
+                    "words": [one.words_after for one in done],
+                }
+            )
+
+    executed = frame.mapInPandas(execute, "text string, outcome string, fates string, words bigint")
+    return lambda: executed.write.format("noop").mode("overwrite").save()
+
+
+def session(threads: int) -> SparkSession:
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    builder = SparkSession.builder.master(f"local[{threads}]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false")
+    live = builder.config("spark.sql.execution.arrow.pythonUDF.columnarInput.enabled", "false").getOrCreate()
+    live.sparkContext.setLogLevel("ERROR")
+    return live
+
+
+def measure(runs: dict[str, Callable[[], None]], megabytes: float, rounds: int) -> None:
+    """Run all by turns and print megabytes a second; the first round only warms up."""
+    best: dict[str, float] = {}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            taken = time.perf_counter() - start
+            best[name] = min(best.get(name, taken), taken) if number else 1e9
+    slowest = best["pandas UDF"]
+    for name, taken in best.items():
+        print(f"    {name:<14}{megabytes / taken:7.1f} MB/s a core   {slowest / taken:5.2f} x the pandas UDF", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    home = Path(os.environ.get("PROX_SPARK_SHARED", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    parser.add_argument("pages", nargs="?", type=Path, default=home / "web_lines_train.parquet")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--modes", default="strict,reference")
+    arguments = parser.parse_args()
+    table = pq.read_table(arguments.pages, columns=["text", "keep"]).to_pylist()
+    spark = session(1)
+    for workload in arguments.workloads.split(","):
+        pages = [(row["text"], programs(row["text"], row["keep"], workload)) for row in table]
+        size = sum(len(text.encode()) for text, _ in pages) / 1e6
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [(text, [chunk_row(one) for one in program]) for text, program in pages]
+            frame = spark.createDataFrame(rows, ROWS).coalesce(1)
+            for _ in range(arguments.copies):
+                frame.write.mode("append").parquet(folder)
+            stored = spark.read.parquet(folder).coalesce(1)
+            calls = sum(len(one.operations) for _, program in pages for one in program)
+            print(f"{workload}: {len(pages)} pages, {size:.1f} MB, {calls} operations", flush=True)
+            for mode in arguments.modes.split(","):
+                policy = Policy(mode=mode)
+                print(f"  {mode}", flush=True)
+                copies = pages * arguments.copies
+                runs = {"JVM": jvm(stored, policy), "Python twin": twin(copies, policy)}
+                runs["pandas UDF"] = pandas_udf(stored, policy)
+                measure(runs, size * arguments.copies, arguments.rounds)
+    print(F.__name__ and "done")
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

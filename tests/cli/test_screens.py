@@ -1,0 +1,147 @@
+"""What the commands print, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from prox_spark.cli import screens
+from prox_spark.cli.invocation import Invocation
+from prox_spark.cli.queries import Answer
+from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
+
+INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
+REFINED = RefineSummary("r2", "doc", 1190, 2, 1, 8000, 2000, seconds=10.0)
+APPLIED = ApplySummary("r3", "doc", 5, 1000, 100, 90, 0, 0, 50_000, 40_000, seconds=3.0)
+PEOPLE, SCRIPTS = Invocation(), Invocation(json=True)
+
+
+def answer(*rows: dict[str, Any], columns: tuple[str, ...] = ("a", "b")) -> Answer:
+    return Answer(columns, (json.dumps(row) for row in rows))
+
+
+def test_ingest_prints_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.ingested(PEOPLE, "lake", INGESTED)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "1,200 records = 1,190 documents + 7 duplicates + 3 quarantined"
+    assert "quarantine GROUP BY reason" in shown[1]
+
+
+def test_a_second_ingest_says_that_nothing_is_new(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.ingested(PEOPLE, "lake", IngestSummary("r", 10, 0, 10, 0, corpus_version=None, seconds=1.0))
+    assert "Nothing new" in capsys.readouterr().out
+
+
+def test_ingest_as_json_has_the_four_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.ingested(SCRIPTS, "lake", INGESTED)
+    value = json.loads(capsys.readouterr().out)
+    assert value["records"] == value["documents"] + value["duplicates"] + value["quarantined"] == 1200
+
+
+def test_refine_and_apply_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.ran(PEOPLE, [(REFINED, APPLIED)])
+    assert capsys.readouterr().out.splitlines() == [
+        "refine doc: 1,190 texts in 2 waves, 1 failed, 1,000 tokens/s (10 s)",
+        "apply doc: corpus version 5, 1,000 kept, 100 edited, 90 dropped (3.0 s)",
+    ]
+
+
+def test_a_run_with_nothing_to_do_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = RefineSummary("r", "doc", 0, 0, 0, 0, 0, seconds=1.0)
+    unchanged = ApplySummary("r", "doc", None, 10, 0, 0, 0, 2, 50, 50, seconds=1.0)
+    screens.ran(PEOPLE, [(nothing, unchanged)])
+    assert capsys.readouterr().out.splitlines() == [
+        "refine doc: nothing to do, every text has its program",
+        "apply doc: nothing to do, 10 kept, 0 edited, 0 dropped, 2 not run",
+    ]
+
+
+def test_run_as_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.ran(SCRIPTS, [(REFINED, APPLIED)])
+    (item,) = json.loads(capsys.readouterr().out)["passes"]
+    assert (item["refine"]["texts"], item["apply"]["version"]) == (1190, 5)
+
+
+def test_a_query_as_json_is_an_array_of_all_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.answer(SCRIPTS, answer({"a": 1, "b": None}, {"a": 2, "b": "ü\n"}), limit=1)
+    assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": None}, {"a": 2, "b": "ü\n"}]
+
+
+def test_a_query_without_rows_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.answer(SCRIPTS, answer(), limit=20)
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_query_shows_the_first_rows_and_says_that_there_are_more(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.answer(PEOPLE, answer({"a": 1, "b": "x"}, {"a": 2, "b": "y"}), limit=1)
+    shown = capsys.readouterr().out
+    assert "the first 1 rows" in shown
+    assert "y" not in shown.split("the first")[0]
+
+
+def test_a_query_that_fits_says_how_many_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.answer(PEOPLE, answer({"a": 1, "b": "x"}), limit=1)
+    assert "1 row\n" in capsys.readouterr().out
+
+
+def test_corpus_text_is_printed_as_text_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.answer(PEOPLE, answer({"a": 1, "b": "[red]x[/red]\n\x1b[2Jy"}), limit=20)
+    shown = capsys.readouterr().out
+    assert "[red]x[/red]↵" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_long_value_is_cut_in_the_table() -> None:
+    assert screens.cell("x" * 500).plain == "x" * 200 + "…"
+
+
+def test_history_lists_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"version": 0, "name": "ingest", "pass_name": None, "run_id": "r", "kept": None, "words_before": 12_345}
+    screens.history(PEOPLE, [row])
+    shown = capsys.readouterr().out
+    assert "ingest" in shown
+    assert "12,345" in shown
+    screens.history(PEOPLE, [])
+    assert "no version yet" in capsys.readouterr().out
+
+
+def test_moments_and_bytes_have_a_form_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.print_json({"at": datetime(2025, 1, 2, tzinfo=timezone.utc), "raw": b"\xff"})
+    assert json.loads(capsys.readouterr().out) == {"at": "2025-01-02T00:00:00+00:00", "raw": "ff"}
+
+
+def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    op = {"op": "remove_lines", "line_start": 0, "line_end": 0, "status": "applied", "reason": None}
+    wrong = {"op": "normalize", "source": "zz", "target": "", "status": "rejected", "reason": "not_found"}
+    first = {
+        "version": 0,
+        "pass_name": None,
+        "outcome": "not_run",
+        "reason": None,
+        "ops": None,
+        "text": "Menu\nA page.",
+    }
+    second = {"version": 1, "pass_name": "chunk", "outcome": "edited", "reason": None, "ops": [op, wrong]}
+    life = {
+        "document": {
+            "doc_id": "ab",
+            "url": "https://e.example",
+            "source": "c4",
+            "snapshot": "en",
+            "text": "Menu\nA page.",
+        },
+        "versions": [
+            first | {"words_before": None, "words_after": None},
+            second | {"text": "A page.", "words_before": 3, "words_after": 2},
+        ],
+        "programs": [],
+    }
+    screens.document(PEOPLE, life)
+    shown = capsys.readouterr().out
+    assert "version 1  chunk: edited, 3 words → 2" in shown
+    assert "✓ remove_lines(line_start=0, line_end=0)" in shown
+    assert '✗ normalize(source_str="zz", target_str="")  not_found' in shown
+    assert "- Menu\n  A page." in shown

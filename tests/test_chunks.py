@@ -1,0 +1,127 @@
+"""The chunker: the reference's windows, and that chunks tile every text."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prox_spark.chunks import Tokenizer, WordTokenizer, as_tokenizer, chunk
+
+
+@pytest.fixture(scope="module")
+def llama(shared):
+    tokenizers = pytest.importorskip("tokenizers")
+    return tokenizers.Tokenizer.from_file(str(shared / "llama_tokenizer" / "tokenizer.json"))
+
+
+@pytest.fixture(scope="module")
+def transformers_llama(shared):
+    transformers = pytest.importorskip("transformers")
+    return transformers.AutoTokenizer.from_pretrained(shared / "llama_tokenizer")
+
+
+def assert_reference_chunks(shared, tokenizer):
+    for row in parquet.read_table(shared / "reference_chunks.parquet").to_pylist():
+        chunks = chunk(row["text"], tokenizer)
+        assert [part.line_start for part in chunks] == row["line_start"]
+        assert [part.line_end for part in chunks] == row["line_end"]
+        assert f"[doc]\n{chunks[0].prompt}\n[/doc]" == row["first_chunk_prompt"]
+
+
+def test_all_reference_chunks_agree_with_a_tokenizers_tokenizer(shared, llama):
+    assert_reference_chunks(shared, llama)
+
+
+def test_all_reference_chunks_agree_with_a_transformers_tokenizer(shared, transformers_llama):
+    assert_reference_chunks(shared, transformers_llama)
+
+
+def test_tokens_are_those_of_each_numbered_line_alone(shared, llama, transformers_llama):
+    for row in parquet.read_table(shared / "reference_chunks.parquet").slice(0, 10).to_pylist():
+        for part in chunk(row["text"], llama):
+            lines = part.prompt.split("\n")
+            assert part.tokens == sum(len(transformers_llama.encode(line)) for line in lines)
+
+
+def test_an_earlier_truncation_does_not_change_the_count(llama, transformers_llama):
+    texts = ["[000]" + "one very long line " * 50, "[001]"]
+    expected = as_tokenizer(llama).count(texts)
+    transformers_llama(texts, truncation=True, max_length=8, padding="max_length")
+    assert as_tokenizer(transformers_llama).count(texts) == expected
+    cut = type(llama).from_str(llama.to_str())
+    cut.enable_truncation(8)
+    cut.enable_padding()
+    assert as_tokenizer(cut).count(texts) == expected
+    assert cut.truncation["max_length"] == 8
+
+
+def test_a_line_that_does_not_fit_is_a_chunk_of_its_own(llama):
+    text = "one\n" + "one very long line " * 900 + "\nthree"
+    chunks = chunk(text, llama)
+    assert [(part.line_start, part.line_end) for part in chunks] == [(0, 0), (1, 1), (2, 2)]
+    assert [part.tokens > 1500 for part in chunks] == [False, True, False]
+
+
+def test_blank_lines_cost_what_their_numbers_cost(llama):
+    assert len(chunk("\n" * 1499, llama)) == 7
+
+
+def test_lines_beyond_a_thousand_have_four_digits():
+    lines = chunk("\n" * 1000, WordTokenizer(), max_tokens=10_000)[0].prompt.split("\n")
+    assert (lines[7], lines[999], lines[1000]) == ("[007]", "[999]", "[1000]")
+
+
+class FixedTokenizer:
+    """Count what the line itself says: `[003]7` has seven tokens."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def count(self, texts):
+        self.calls += 1
+        return [int(text.split("]")[1] or 0) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "windows"),
+    [
+        ("4 6 1", [(0, 1, 10), (2, 2, 1)]),
+        ("4 7 1", [(0, 0, 4), (1, 2, 8)]),
+        ("11 1", [(0, 0, 11), (1, 1, 1)]),
+        ("1 11 1", [(0, 0, 1), (1, 1, 11), (2, 2, 1)]),
+        ("11 11", [(0, 0, 11), (1, 1, 11)]),
+        ("10 0 0", [(0, 2, 10)]),
+        ("11 0", [(0, 0, 11), (1, 1, 0)]),
+        ("0 11", [(0, 0, 0), (1, 1, 11)]),
+    ],
+)
+def test_windows_are_filled_greedily(tokens, windows):
+    chunks = chunk(tokens.replace(" ", "\n"), FixedTokenizer(), max_tokens=10)
+    assert [(part.line_start, part.line_end, part.tokens) for part in chunks] == windows
+
+
+def test_all_lines_are_counted_in_one_call_a_batch():
+    tokenizer = FixedTokenizer()
+    chunk("1\n" * 4095 + "1", tokenizer)
+    assert tokenizer.calls == 1
+    chunk("1\n" * 10_000, tokenizer)
+    assert tokenizer.calls == 4
+
+
+@given(st.text(st.sampled_from("ab \n\r\x0c\u2028]["), max_size=80), st.integers(0, 12))
+def test_chunks_tile_every_text(text, max_tokens):
+    chunks = chunk(text, WordTokenizer(), max_tokens=max_tokens)
+    assert [part.index for part in chunks] == list(range(len(chunks)))
+    numbers = [number for part in chunks for number in range(part.line_start, part.line_end + 1)]
+    assert numbers == list(range(text.count("\n") + 1))
+    joined = "\n".join(part.prompt for part in chunks).split("\n")
+    assert "\n".join(line[len(f"[{number:03d}]") :] for number, line in enumerate(joined)) == text
+    assert all(part.tokens <= max_tokens or part.line_start == part.line_end for part in chunks)
+
+
+def test_what_counts_is_a_tokenizer_and_what_does_not_is_refused():
+    assert isinstance(as_tokenizer(WordTokenizer()), Tokenizer)
+    with pytest.raises(TypeError, match="got int"):
+        as_tokenizer(7)
