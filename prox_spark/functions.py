@@ -1,11 +1,11 @@
-"""The SQL functions: `prox_parse`, `prox_apply` and `prox_words`, for everyone who has a SparkSession and no Python at hand."""
+"""The SQL functions `prox_parse`, `prox_apply` and `prox_words`, for whoever asks in SQL and not in Python."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import ArrayType, StructField, StructType
 
 from prox_spark import schema
@@ -15,6 +15,9 @@ from prox_spark.program.operations import Mode, Operation, Policy, Problem
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
+    from pyspark.sql._typing import UserDefinedFunctionLike
+
+Rows = list[dict[str, object]]
 
 PARSED = StructType(
     [StructField("ops", ArrayType(schema.OPERATION)), StructField("problems", ArrayType(schema.PROBLEM))]
@@ -45,7 +48,7 @@ def _register(spark: SparkSession, signature: str, bound: str, body: str) -> Non
     spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN transform(array({bound}), px -> {body})[0]")
 
 
-def _parse_udf(mode: Mode) -> object:
+def _parse_udf(mode: Mode) -> UserDefinedFunctionLike:
     import pandas as pd
 
     def prox_parse(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
@@ -54,10 +57,10 @@ def _parse_udf(mode: Mode) -> object:
 
     annotations = {"batches": Iterator[pd.Series], "return": Iterator[pd.DataFrame]}
     prox_parse.__annotations__ = annotations  # Spark reads the objects, and a string names nothing that it can see
-    return F.pandas_udf(prox_parse, PARSED)  # type: ignore[call-overload]  # the stubs know no struct over an iterator
+    return pandas_udf(prox_parse, PARSED)
 
 
-def _parsed(completion: str | None, mode: Mode) -> tuple[list[dict[str, object]] | None, list[dict[str, object]] | None]:
+def _parsed(completion: str | None, mode: Mode) -> tuple[Rows | None, Rows | None]:
     if completion is None:
         return None, None
     program = parse(completion, mode=mode)

@@ -17,8 +17,7 @@ def history(lake: Lake) -> list[dict[str, Any]]:
     Returns:
         One dict per version: those of the view `versions`, as plain values.
     """
-    columns = "version, name, pass_name, run_id, finished_at, kept, edited, dropped, failed, not_run, words_before, words_after"
-    rows = lake.spark.sql(f"SELECT {columns} FROM {lake.name('versions')} ORDER BY version").toLocalIterator()
+    rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").toLocalIterator()
     return [{**row.asDict(), "finished_at": row["finished_at"].isoformat()} for row in rows]
 
 

@@ -39,7 +39,7 @@ SHA256 = {
 """What the tested JARs must be; of other versions, Ivy checks the checksum that is published beside them."""
 
 ATTEMPTS = ((0, False), (0, True), (4, False))
-"""Seconds to wait before each attempt, and whether to trust the certificates that Python trusts.
+"""The attempts of `fetch`, the second with Python's certificates.
 
 Behind a company's proxy Python often knows the proxy's certificate (SSL_CERT_FILE) and a Java from PyPI does not.
 """
@@ -123,7 +123,15 @@ def cached(delta: Delta, cache: Path) -> tuple[Path, ...]:
     return paths if all(map(_intact, paths)) else ()
 
 
-def fetch(delta: Delta, cache: Path, java: Java, ivy: Path, mirror: str | None = None) -> tuple[Path, ...]:
+def fetch(
+    delta: Delta,
+    cache: Path,
+    java: Java,
+    ivy: Path,
+    mirror: str | None = None,
+    *,
+    attempts: Sequence[tuple[float, bool]] = ATTEMPTS,
+) -> tuple[Path, ...]:
     """Bring the JARs into the cache, once also when several processes ask for them.
 
     Args:
@@ -132,6 +140,7 @@ def fetch(delta: Delta, cache: Path, java: Java, ivy: Path, mirror: str | None =
         java: Runs Ivy.
         ivy: The JAR of Ivy.
         mirror: Root of a Maven repository to ask instead of Maven Central.
+        attempts: Seconds to wait before each attempt, and whether to trust the certificates that Python trusts.
 
     Raises:
         SessionError: They cannot be had; says what to install or to copy instead.
@@ -142,7 +151,7 @@ def fetch(delta: Delta, cache: Path, java: Java, ivy: Path, mirror: str | None =
         if paths := cached(delta, cache):
             return paths
         logger.info("fetching the JARs of Delta %s for Spark %s", delta.version, delta.spark)
-        for seconds, as_python in ATTEMPTS:
+        for seconds, as_python in attempts:
             time.sleep(seconds)
             if paths := _retrieve(delta, folder, ivy, _client(java, folder, as_python=as_python), mirror):
                 return paths

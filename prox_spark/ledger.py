@@ -1,7 +1,7 @@
 """The ledger of a lake: who wrote what in `runs`, and which passes each corpus row has gone through.
 
-Two commits make one command: the data, then its row in `runs`. A kill between them is healed by the next command, out of
-the `userMetadata` that the first commit carries.
+A command that publishes makes two commits: the data, then its row in `runs`. A kill between them is healed by the next
+command, out of the `userMetadata` that the first commit carries.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -96,7 +97,7 @@ def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
 
 
 def heal(lake: Lake) -> None:
-    """Finish what a killed command left between its two commits: rows of `runs` that are missing for corpus versions."""
+    """Enter the corpus versions that `runs` does not know: a command was killed between its two commits."""
     known = lake.read("runs").agg(F.max("corpus_version")).first()
     newest = -1 if known is None or known[0] is None else int(known[0])
     for version in lake.versions("corpus", after=newest):

@@ -130,7 +130,8 @@ def _check_all_match(source: Adapter, asked: Mapping[str, str], found: Mapping[s
         else:
             at = bisect.bisect_left(known, plain)
             inside = bisect.bisect_left(known, plain + "/")
-            matched = known[at : at + 1] == [plain] or any(name.startswith(plain + "/") for name in known[inside : inside + 1])
+            below = any(name.startswith(plain + "/") for name in known[inside : inside + 1])
+            matched = below or known[at : at + 1] == [plain]
         if not matched:
             raise SourceError(
                 f"{path}: there is no file for {source.name} in it; read are .json, .jsonl and .ndjson, also with .gz, "
@@ -154,7 +155,8 @@ def _joined(
             sizes[other] = os.path.getsize(other)
     missing = [other for other in wanted.values() if other not in sizes]
     if missing:
-        logger.warning("%d of %d files have no quality signals beside them, e.g. %s", len(missing), len(wanted), missing[0])
+        numbers = len(missing), len(wanted)
+        logger.warning("%d of %d files have no quality signals beside them, e.g. %s", *numbers, missing[0])
     return {path: File(other, sizes[other]) for path, other in wanted.items() if other in sizes}
 
 

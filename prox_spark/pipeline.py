@@ -30,7 +30,7 @@ from prox_spark.tables import Lake
 from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from prox_spark.config import Config, IngestSettings
     from prox_spark.sources import Adapter, Unit
@@ -103,9 +103,7 @@ class ApplySummary:
     seconds: float
 
 
-def run(
-    lake: Lake, config: Config, progress: Progress | None = None
-) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
+def run(lake: Lake, config: Config, progress: Progress | None = None) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
     """Take the lake through all passes of the configuration, each one refined, then applied."""
     recover(lake)
     names = [item.name for item in config.passes]
@@ -211,8 +209,13 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
     counts = ledger.outcome_counts(lake, version)
     if version is not None:
         ledger.record(
-            lake, started, fingerprint=passes[-1].fingerprint, corpus_version=version, counts=counts,
-            versions_read={"corpus": before}, versions_written={"corpus": version},
+            lake,
+            started,
+            fingerprint=passes[-1].fingerprint,
+            corpus_version=version,
+            counts=counts,
+            versions_read={"corpus": before},
+            versions_written={"corpus": version},
         )
     total = sum(counts[name] for name in COUNTS)
     tell(progress, f"apply {pass_name}", total, total)
@@ -267,7 +270,7 @@ def _ingest_documents(
         partitions=_files_to_write(lake, units, settings),
         observation=seen,
     )
-    lake.append("documents", new, started.commit(), after=before)
+    lake.append_after("documents", new, started.commit(), after=-1 if before is None else before)
     counts = seen.get
     if counts["quarantined"]:
         damaged = [units[number] for number in counts["damaged"]]
@@ -298,7 +301,7 @@ def _publish(lake: Lake, started: Run) -> int:
 def _append_corpus(lake: Lake, documents: DataFrame, started: Run) -> int:
     before = lake.version("corpus")
     rows = applying.unrefined(documents).withColumn("run_id", F.lit(started.run_id))
-    return lake.append("corpus", rows, started.commit(), after=-1 if before is None else before)
+    return lake.append_after("corpus", rows, started.commit(), after=-1 if before is None else before)
 
 
 # -- refine, step by step ----------------------------------------------------------------------------------------------
@@ -327,7 +330,10 @@ def _refine_waves(
             here = source.where(mine).join(pending.where(mine).select("text_sha256"), "text_sha256", "left_semi")
             seen = Observation()
             frame = refining.refine(
-                here, this, run_id=started.run_id, batch_texts=config.refine.batch_texts,
+                here,
+                this,
+                run_id=started.run_id,
+                batch_texts=config.refine.batch_texts,
                 partitions=config.refine.partitions or parallelism(lake.spark),
             )
             lake.append("programs", frame.observe(seen, *ledger.usage()), started.commit(wave))

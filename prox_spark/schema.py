@@ -93,7 +93,7 @@ APPLIED_OPERATION = _struct(
     found=INT,
     words_removed=INT,
 )
-"""One operation with its fate; `scope_start` and `scope_end` are the lines of its chunk, NULL for the whole document."""
+"""One operation with its fate; `scope_start`, `scope_end` are the lines of its chunk, NULL for the whole document."""
 
 CORPUS = StructType(
     [
@@ -158,7 +158,7 @@ QUARANTINE = StructType(
 """One record that could not be read.
 
 `position` is the byte offset of the record in the decompressed file, or the row number in a Parquet file; `raw` is
-cut to a bound, `raw_bytes` is the length before the cut; `record_id` makes a second ingest of the same file add nothing.
+cut to a bound, `raw_bytes` is the length before the cut; `record_id` makes a second ingest of a file add nothing.
 """
 
 TABLES = {
@@ -202,6 +202,4 @@ def require(frame: DataFrame, schema: StructType) -> None:
         if kind is None:
             raise LakeError(f"column {field.name} is missing; found {', '.join(found)}")
         if kind.simpleString() != field.dataType.simpleString():
-            raise LakeError(
-                f"column {field.name} is {kind.simpleString()}, expected {field.dataType.simpleString()}"
-            )
+            raise LakeError(f"column {field.name} is {kind.simpleString()}, expected {field.dataType.simpleString()}")

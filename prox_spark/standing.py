@@ -1,7 +1,7 @@
 """Where each corpus row stands in a chain of passes, and how rows get from there to where they should be.
 
-A row says by its run which passes it has gone through. One that stands right before a pass takes it; one that is behind,
-or that went through other passes, is taken through all that it lacks, as far as there are programs.
+A row says by its run which passes it has gone through. One that stands right before a pass takes it; one that is
+behind, or that went through other passes, is taken through all that it lacks, as far as there are programs.
 """
 
 from __future__ import annotations
@@ -94,5 +94,3 @@ def applied(
 
 def _partitions(rows: DataFrame) -> list[tuple[str, str]]:
     return sorted((row["source"], row["snapshot"]) for row in rows.distinct().collect())
-
-

@@ -1,8 +1,8 @@
 """The lake: its Delta tables, how they are created, named in SQL, read and written, one commit at a time.
 
-A lake is a folder (`./lake`, `s3://bucket/lake`) or a schema of a catalog (`main.corpora`). In both cases its tables have
-names in SQL, so that `SELECT … FROM corpus VERSION AS OF 1` works: a folder's tables are registered, at their place, in
-a database of the session's catalog that is named after the folder.
+A lake is a folder (`./lake`, `s3://bucket/lake`) or a schema of a catalog (`main.corpora`). In both cases its tables
+have names in SQL, so that `SELECT … FROM corpus VERSION AS OF 1` works: a folder's tables are registered, at their
+place, in a database of the session's catalog that is named after the folder.
 """
 
 from __future__ import annotations
@@ -152,23 +152,30 @@ class Lake:
                 found.append(Version(int(row["version"]), row["timestamp"].isoformat(), commit))
         return found
 
-    def append(self, table: str, frame: DataFrame, commit: Commit, *, after: int | None = None) -> int:
-        """Append `frame` in one commit and give its version.
+    def append(self, table: str, frame: DataFrame, commit: Commit) -> None:
+        """Append `frame` in one commit; the same commit again is a no-op.
+
+        Raises:
+            LakeError: The lake cannot be written.
+        """
+        self._write(table, frame, commit, f"prox_spark.{commit.run_id}", commit.wave)
+
+    def append_after(self, table: str, frame: DataFrame, commit: Commit, *, after: int) -> int:
+        """Append rows that were computed from version `after` of the table, and give the version they made.
 
         Args:
             table: The table.
             frame: Rows with exactly the table's columns.
-            commit: Who writes; its wave makes a repeated commit a no-op.
-            after: Version that the rows were computed from (-1 before the first). Whoever wrote the table since
-                then, with `after` too, makes this write fail instead of doubling or losing rows.
+            commit: Who writes.
+            after: Version that the rows were computed from, -1 before the first. Whoever wrote the table since then
+                in this way makes this write fail instead of doubling or losing rows.
 
         Raises:
             RunError: Another command wrote in between; nothing was written, run the command again.
             LakeError: The lake cannot be written.
         """
-        transaction = commit.wave if after is None else after + 1
-        owner = f"prox_spark.{commit.run_id if after is None else table}"
-        return self._write(table, frame, commit, owner, transaction, where=None)
+        self._write(table, frame, commit, f"prox_spark.{table}", after + 1)
+        return self._written(table, commit, after=after)
 
     def replace(self, frame: DataFrame, commit: Commit, *, where: str, after: int) -> int:
         """Replace the corpus rows that match `where` (a predicate on its partitions) in one commit.
@@ -176,7 +183,8 @@ class Lake:
         Raises:
             RunError: Another command wrote `corpus` since version `after`; nothing was written.
         """
-        return self._write("corpus", frame, commit, "prox_spark.corpus", after + 1, where=where)
+        self._write("corpus", frame, commit, "prox_spark.corpus", after + 1, where=where)
+        return self._written("corpus", commit, after=after)
 
     def sql(self, query: str) -> DataFrame:
         """Run a query in which the lake's tables and views go by their plain names."""
@@ -186,10 +194,10 @@ class Lake:
     # -- below: how it is done ---------------------------------------------------------------------------------------
 
     def _write(
-        self, table: str, frame: DataFrame, commit: Commit, owner: str, transaction: int, where: str | None
-    ) -> int:
+        self, table: str, frame: DataFrame, commit: Commit, owner: str, transaction: int, where: str | None = None
+    ) -> None:
         schema.require(frame, schema.TABLES[table])
-        newest = self.version(table)
+        is_new = not self.exists(table)
         writer = (
             frame.select(*schema.TABLES[table].fieldNames())
             .write.format("delta")
@@ -197,7 +205,7 @@ class Lake:
             .option("txnAppId", owner)
             .option("txnVersion", transaction)
         )
-        if newest is None:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
+        if is_new:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
             writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**PROPERTIES)
         if where is not None:
             writer = writer.option("replaceWhere", where)
@@ -206,9 +214,8 @@ class Lake:
                 writer.saveAsTable(self.name(table))
             else:
                 writer.save(f"{self.folder}/{table}")
-        if newest is None:
+        if is_new:
             self._name_corpus()
-        return self._written(table, commit, after=-1 if newest is None else newest)
 
     def _written(self, table: str, commit: Commit, *, after: int) -> int:
         for version in reversed(self.versions(table, after=after)):
@@ -246,7 +253,7 @@ class Lake:
             self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.name('corpus')} USING delta{self._place('corpus')}")
 
     def _is_table(self, table: str) -> bool:
-        # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta, not the file system.
+        # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta for its columns.
         from delta.tables import DeltaTable
         from pyspark.errors import AnalysisException
 

@@ -18,6 +18,8 @@ from prox_spark.jars import Delta
 
 IVY = next(Path(pyspark.__file__).parent.glob("jars/ivy-*.jar"))
 OLD = Delta("4.2", "4.3.0")
+PINNED = Delta("4.2", "4.4.0")
+ONCE = ((0, False),)
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +29,20 @@ def found() -> java.Java:
 
 @pytest.fixture
 def maven(tmp_path: Path) -> Path:
-    """Give a Maven repository that holds Delta 4.3.0 for Spark 4.2, or files that say so."""
+    """Give a Maven repository with files that call themselves Delta 4.3.0 and 4.4.0 for Spark 4.2."""
     root = tmp_path / "maven"
-    for artifact in OLD.artifacts:
-        folder = root / "io" / "delta" / artifact / OLD.version
-        folder.mkdir(parents=True)
-        stem = folder / f"{artifact}-{OLD.version}"
-        publish(stem.with_name(f"{stem.name}.jar"), f"a JAR: {artifact}".encode())
-        publish(
-            stem.with_name(f"{stem.name}.pom"),
-            b"<project><modelVersion>4.0.0</modelVersion><groupId>io.delta</groupId>"
-            b"<artifactId>%b</artifactId><version>%b</version>"
-            b"<dependencies><dependency><groupId>no</groupId><artifactId>such</artifactId><version>1</version>"
-            b"</dependency></dependencies></project>" % (artifact.encode(), OLD.version.encode()),
-        )
+    for delta in (OLD, PINNED):
+        for artifact in delta.artifacts:
+            folder = root / "io" / "delta" / artifact / delta.version
+            folder.mkdir(parents=True)
+            publish(folder / f"{artifact}-{delta.version}.jar", f"a JAR: {artifact}".encode())
+            publish(
+                folder / f"{artifact}-{delta.version}.pom",
+                b"<project><modelVersion>4.0.0</modelVersion><groupId>io.delta</groupId>"
+                b"<artifactId>%b</artifactId><version>%b</version>"
+                b"<dependencies><dependency><groupId>no</groupId><artifactId>such</artifactId><version>1</version>"
+                b"</dependency></dependencies></project>" % (artifact.encode(), delta.version.encode()),
+            )
     return root
 
 
@@ -74,7 +76,7 @@ def test_jars_are_fetched_without_what_they_depend_on_and_then_come_from_the_cac
 ) -> None:
     cache = tmp_path / "cache"
     assert jars.cached(OLD, cache) == ()
-    paths = jars.fetch(OLD, cache, found, IVY, maven.as_uri())
+    paths = jars.fetch(OLD, cache, found, IVY, maven.as_uri(), attempts=ONCE)
     assert [path.name for path in paths] == list(OLD.files)
     assert paths[0].read_bytes() == b"a JAR: delta-spark_4.2_2.13"
     assert jars.cached(OLD, cache) == paths
@@ -83,31 +85,27 @@ def test_jars_are_fetched_without_what_they_depend_on_and_then_come_from_the_cac
 
 
 def test_a_jar_that_does_not_match_its_published_checksum_never_reaches_the_cache(
-    tmp_path: Path, maven: Path, found: java.Java, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maven: Path, found: java.Java
 ) -> None:
-    monkeypatch.setattr(jars, "ATTEMPTS", ((0, False),))
-    next(maven.rglob("delta-spark*.jar")).write_bytes(b"something else")
+    next(maven.rglob(OLD.files[0])).write_bytes(b"something else")
     with pytest.raises(SessionError, match="not published or cannot be reached"):
-        jars.fetch(OLD, tmp_path, found, IVY, maven.as_uri())
+        jars.fetch(OLD, tmp_path, found, IVY, maven.as_uri(), attempts=ONCE)
     assert jars.cached(OLD, tmp_path) == ()
 
 
 def test_a_jar_that_does_not_match_the_pinned_checksum_is_not_used(
-    tmp_path: Path, maven: Path, found: java.Java, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maven: Path, found: java.Java
 ) -> None:
-    monkeypatch.setattr(jars, "ATTEMPTS", ((0, False),))
-    monkeypatch.setitem(jars.SHA256, OLD.files[0], "0" * 64)
-    with pytest.raises(SessionError):
-        jars.fetch(OLD, tmp_path, found, IVY, maven.as_uri())
-    assert jars.cached(OLD, tmp_path) == ()
+    with pytest.raises(SessionError, match="not published or cannot be reached"):
+        jars.fetch(PINNED, tmp_path, found, IVY, maven.as_uri(), attempts=ONCE)
+    assert jars.cached(PINNED, tmp_path) == ()
 
 
 def test_a_version_that_cannot_be_had_gives_one_line_with_the_version_to_install(
-    tmp_path: Path, maven: Path, found: java.Java, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maven: Path, found: java.Java
 ) -> None:
-    monkeypatch.setattr(jars, "ATTEMPTS", ((0, False),))
     with pytest.raises(SessionError) as caught:
-        jars.fetch(Delta("4.2", "4.4.1"), tmp_path, found, IVY, maven.as_uri())
+        jars.fetch(Delta("4.2", "4.4.1"), tmp_path, found, IVY, maven.as_uri(), attempts=ONCE)
     message = str(caught.value)
     assert "pip install delta-spark==4.4.0" in message
     assert "PROX_SPARK_JARS" in message

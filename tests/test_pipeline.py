@@ -276,7 +276,7 @@ def test_records_are_documents_and_duplicates_and_quarantined(lake: Lake, settin
         assert (summary.documents, summary.duplicates) == (documents, duplicates)
     rows = lake.read("quarantine").orderBy("position").collect()
     assert [row["reason"] for row in rows] == ["invalid_json", "wrong_type", "missing_text"]
-    assert [bytes(row["raw"]) for row in rows][0] == b"not json"
+    assert bytes(rows[0]["raw"]) == b"not json"
     assert rows[0]["position"] == 34
 
 
@@ -318,7 +318,7 @@ def test_mistakes_are_named(spark: SparkSession, lake: Lake, settings: Config, t
 def test_a_commit_that_another_command_overtook_is_refused(refined: Lake) -> None:
     rows = refined.read("corpus", 1)
     with pytest.raises(RunError, match="run the command again"):
-        refined.append("corpus", rows, Commit("late", "ingest"), after=1)
+        refined.append_after("corpus", rows, Commit("late", "ingest"), after=1)
     assert refined.count("corpus") == 3
 
 

@@ -244,6 +244,7 @@ def sql(
 
         with progress.waiting("asking"):
             answer = queries.ask(lake, text)
+        progress.close()  # the rows are fetched while they are printed
         screens.answer(options, answer, limit)
 
 

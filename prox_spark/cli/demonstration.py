@@ -43,8 +43,8 @@ def show(options: Invocation, demo: Demo) -> None:
         _heading(console, "One page, before and after")
         _example(console, demo.example)
     _heading(console, "To try next")
-    for tells, line in commands(demo):
-        console.print(Text(f"# {tells}", style="dim"))
+    for number, (tells, line) in enumerate(commands(demo)):
+        console.print(Text("\n" * bool(number) + f"# {tells}", style="dim"))
         # The terminal may break a long line, this program must not: the command is there to be pasted.
         console.print(Text(line, style="bold cyan"), soft_wrap=True)
     return None

@@ -59,6 +59,11 @@ class Reporter:
             self._finish()
         elif self._task is not None:
             self._bar.stop_task(self._task)
+        self.close()
+
+    def close(self) -> None:
+        """Show nothing more; what was shown stays where it is."""
+        self._bar.live.transient = not self._bar.tasks  # nothing but waiting: not even an empty line stays
         self._bar.stop()
 
     def __call__(self, step: Step) -> None:
@@ -80,6 +85,7 @@ class Reporter:
             yield
         finally:
             self._bar.remove_task(task)
+            self._bar.refresh()
 
     def _begin(self, step: Step) -> None:
         self._stage = step.stage
@@ -90,9 +96,9 @@ class Reporter:
         if self._task is None:
             return
         task = self._bar.tasks[self._bar.task_ids.index(self._task)]
-        # A stage that has ended is full, also where nobody knew before how long it would be.
-        total = task.total if task.total is not None else max(task.completed, 1)
-        self._bar.update(self._task, total=total, completed=total)
+        # A stage that has ended is full, also where nobody ever knew how much there was to do.
+        total = task.total or task.completed or 1
+        self._bar.update(self._task, total=total, completed=total, counted=bool(task.total or task.completed))
         self._task = self._stage = None
 
     def _write(self, step: Step) -> None:
@@ -142,4 +148,6 @@ def duration(seconds: float) -> str:
 class _Numbers(ProgressColumn):
     def render(self, task: Task) -> Text:
         elapsed = (task.finished_time if task.finished else task.elapsed) or 0.0
+        if not task.fields.get("counted", True):
+            return Text(duration(elapsed), style="dim")
         return Text(numbers(task.completed, task.total, task.fields.get("tokens", 0), elapsed), style="dim")

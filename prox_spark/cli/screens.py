@@ -118,12 +118,16 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
     if not versions:
         return options.console().print("The corpus has no version yet: prox-spark ingest SOURCE PATH…")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    numbers = ("kept", "edited", "dropped", "failed", "not_run", "words_before", "words_after")
-    shown = [name for name in versions[0] if name != "run_id"]
-    for name in shown:
-        table.add_column(name.replace("_", " "), justify="right" if name in ("version", *numbers) else "left")
+    rare = [name for name in ("failed", "not_run") if any(row[name] for row in versions)]
+    numbers = ("kept", "edited", "dropped", *rare, "words_before", "words_after")
+    for name in ("version", "made by", "finished"):
+        table.add_column(name, justify="right" if name == "version" else "left", no_wrap=True)
+    for name in numbers:
+        table.add_column(name.replace("_", " "), justify="right", style=OUTCOMES.get(name), no_wrap=True)
     for row in versions:
-        table.add_row(*(cell(row[name], thousands=name in numbers) for name in shown))
+        made_by = " ".join(filter(None, (row["name"], row["pass_name"])))
+        finished = str(row["finished_at"])[:16].replace("T", " ")
+        table.add_row(str(row["version"]), made_by, finished, *(cell(row[name], thousands=True) for name in numbers))
     return options.console().print(table)
 
 
@@ -151,12 +155,10 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
 
 
 def _stage(row: dict[str, Any]) -> Text:
-    outcome = row["outcome"]
-    line = Text.assemble(
-        (f"version {row['version']}", "bold"),
-        f"  {row['pass_name'] or 'ingest'}: ",
-        (outcome.replace("_", " "), OUTCOMES.get(outcome, "")),
-    )
+    outcome, number = row["outcome"], (f"version {row['version']}", "bold")
+    if row["pass_name"] is None:
+        return Text.assemble(number, "  ingested")
+    line = Text.assemble(number, f"  {row['pass_name']}: ", (outcome.replace("_", " "), OUTCOMES.get(outcome, "")))
     if row["reason"]:
         line.append(f" ({row['reason']})")
     if row["words_before"] is not None:

@@ -142,14 +142,13 @@ def queries(lake: Lake) -> tuple[tuple[str, str], ...]:
             "SELECT version, name, pass_name, kept, edited, dropped, not_run FROM versions ORDER BY version",
         ),
         (
-            "what the passes did to the pages that lost the most words",
-            "SELECT url, pass_name, op, line_start, line_end, words_removed FROM edits "
-            "ORDER BY words_removed DESC, url LIMIT 5",
+            "the operations that removed the most words",
+            "SELECT url, op, line_start, line_end, words_removed FROM edits ORDER BY words_removed DESC LIMIT 5",
         ),
         (
             "what the dropped pages began with, read from the version before the passes",
-            f"SELECT now.url, left(then.text, 40) AS began FROM corpus AS now JOIN corpus VERSION AS OF {raw} AS then "
-            "ON then.doc_id = now.doc_id WHERE now.outcome = 'dropped' ORDER BY now.url LIMIT 5",
+            "SELECT now.url, left(then.text, 40) AS began FROM corpus AS now "
+            f"JOIN corpus VERSION AS OF {raw} AS then USING (doc_id) WHERE now.outcome = 'dropped' LIMIT 5",
         ),
     )
 

@@ -82,7 +82,7 @@ def isolate(
             answers.update(zip((request.index for request in part), answer(part), strict=True))
         except TaskError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises, it is about one of these prompts
             if len(part) == 1:
                 answers[part[0].index] = fail(part[0], error)
             else:

@@ -63,7 +63,7 @@ class ScriptedEngine:
     def _complete(self, prompt: Prompt, prompt_tokens: int) -> Completion:
         try:
             answer = self._answer(prompt)
-        except Exception as error:  # the caller's own function: whatever it raises is this prompt's error
+        except Exception as error:  # noqa: BLE001 - whatever the caller's function raises is this prompt's error
             return Completion("", "error", prompt_tokens, 0, f"{type(error).__name__}: {error}")
         if isinstance(answer, Completion):
             return answer
@@ -105,7 +105,7 @@ def _completion(entry: Mapping[str, str], prompt: Prompt) -> Completion:
     text, error = entry.get("completion", ""), entry.get("error")
     reason = entry.get("finish_reason") or ("error" if error else "stop")
     asked, answered = WordTokenizer().count([prompt.text, text])
-    return Completion(text, cast(FinishReason, reason), asked, answered, error)
+    return Completion(text, cast("FinishReason", reason), asked, answered, error)
 
 
 def _entries(path: Path) -> Iterator[dict[str, str]]:

@@ -1,7 +1,8 @@
 """Execute programs in Spark's own column expressions: no Python worker, no JAR, nothing that Spark Connect lacks.
 
-The expressions are Spark SQL text (`columns_strict`, `columns_reference`), so the same source is a Column here and a SQL
-function in `functions.register_functions`. They agree with the Python twin, `execute.execute_operations`, byte for byte.
+The expressions are Spark SQL text (`columns_strict`, `columns_reference`), so the same source is a Column here and a
+SQL function in `functions.register_functions`. They agree with the Python twin, `execute.execute_operations`, byte for
+byte.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def execute(
     return _bound(execution_sql(level, policy or Policy()), text=text, chunks=chunks).alias("execution")
 
 
-def apply_program(text: Column | str, ops: Column | str, *, mode: Mode = "strict", policy: Policy | None = None) -> Column:
+def apply_program(
+    text: Column | str, ops: Column | str, *, mode: Mode = "strict", policy: Policy | None = None
+) -> Column:
     """Give the text that a program makes of `text`; NULL when it drops the document.
 
     Args:

@@ -1,4 +1,4 @@
-"""What both modes share as Spark SQL text: the shape of a fate and of a result, leaving out lines, and counting what is left."""
+"""What both modes share as Spark SQL text: the shape of fates and results, leaving out lines, counting what is left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def present(array: str, name: str) -> str:
 
 
 def gaps() -> str:
-    """Give the ranges of lines between the removed ones, `first` inclusive and `last` exclusive, and where the rest begins."""
+    """Give the ranges of lines between the removed ones, from `first` up to but without `last`, and where the rest begins."""
     zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
     gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
     return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"

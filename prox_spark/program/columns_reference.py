@@ -34,9 +34,7 @@ def execute_chunks() -> str:
     """Execute the programs of all chunks at once on the whole text, as the published code does."""
     operations = f"transform({present('c.reference_ops', 'q')}, o -> named_struct('c', {_CHUNK}, 'o', o))"
     placed = f"flatten(transform({present('px.chunks', 'c')}, c -> {operations}))"
-    edited = (
-        "CASE WHEN size(rg) > 0 THEN " + let("gp", gaps(), join(kept())) + " WHEN rp THEN nm.text ELSE px.text END"
-    )
+    edited = "CASE WHEN size(rg) > 0 THEN " + let("gp", gaps(), join(kept())) + " WHEN rp THEN nm.text ELSE px.text END"
     lines = f"IF(exists(pl, k -> k.o.op = 'remove_lines'), {split('nm.text')}, NULL)"
     body = let("tx", edited, let("wd", word_counts("reference"), let("er", _errors(), _outcome())))
     fates = let("op", f"transform(pl, (k, i) -> {_fate()})", let("rg", _ranges(), body))
@@ -77,14 +75,18 @@ def _fate() -> str:
     )
     counted = f"transform(array(k.o.source, coalesce(k.o.target, '')), w -> {words('w', mode='reference')})"
     removed = let("wc", counted, "nm.found[i] * greatest(wc[0] - wc[1], 0)")
-    normalize = fate("k.c", "k.o", reason, "nm.found[i] > 0", "greatest(nm.found[i], 0)", f"IF(nm.found[i] > 0, {removed}, 0)")
+    normalize = fate(
+        "k.c", "k.o", reason, "nm.found[i] > 0", "greatest(nm.found[i], 0)", f"IF(nm.found[i] > 0, {removed}, 0)"
+    )
     clipped = "IF(coalesce(k.o.line_start, 0) < 0 OR coalesce(k.o.line_end, 0) >= size(nl), 'clipped', NULL)"
     lines = words(join(slice_of("nl", "r.first", "r.last + 1")), mode="reference")
     inside = fate("k.c", "k.o", clipped, "true", "r.last - r.first + 1", lines)
     outside = fate("k.c", "k.o", "'outside_chunk'", "false")
     remove = let("r", _range("k.o"), f"IF(r.first <= r.last, {inside}, {outside})")
     verdict = fate("k.c", "k.o", "string(NULL)", "true")
-    return f"CASE WHEN k.o.op = 'normalize' THEN {normalize} WHEN k.o.op = 'remove_lines' THEN {remove} ELSE {verdict} END"
+    return (
+        f"CASE WHEN k.o.op = 'normalize' THEN {normalize} WHEN k.o.op = 'remove_lines' THEN {remove} ELSE {verdict} END"
+    )
 
 
 def _range(operation: str) -> str:

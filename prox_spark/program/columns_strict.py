@@ -47,7 +47,9 @@ def execute_document(policy: Policy) -> str:
         "wb",
         f"IF({dropped}, 0, wb)",
     )
-    verdict = let("vd", f"named_struct('keeps', {keeps}, 'drops', {drops})", let("wb", words("px.text", mode="strict"), answer))
+    verdict = let(
+        "vd", f"named_struct('keeps', {keeps}, 'drops', {drops})", let("wb", words("px.text", mode="strict"), answer)
+    )
     return let("ch", _chunks(), verdict)
 
 
@@ -55,7 +57,9 @@ def execute_chunks(policy: Policy) -> str:
     """Execute each chunk's program inside its own lines, then decide what becomes of the document."""
     edited = "exists(ch, ck -> ck.edits AND NOT ck.keeps)"
     lines = f"IF({edited}, {split('px.text')}, NULL)"
-    return let("ch", _chunks(), let("ls", lines, let("cr", f"transform(ch, ck -> {_chunk(policy)})", _document(policy))))
+    return let(
+        "ch", _chunks(), let("ls", lines, let("cr", f"transform(ch, ck -> {_chunk(policy)})", _document(policy)))
+    )
 
 
 def _chunks() -> str:
@@ -82,21 +86,31 @@ def _chunk(policy: Policy) -> str:
         f"'ranges', IF(ok, {_ranges()}, array()))"
     )
     judged = let("fo", _judged(), let("ok", trusted, outcome))
-    body = let("co", f"transform(ck.ops, o -> named_struct('o', o, 'reason', {_refusal(policy)}))", let("no", _normalized(policy), judged))
+    body = let(
+        "co",
+        f"transform(ck.ops, o -> named_struct('o', o, 'reason', {_refusal(policy)}))",
+        let("no", _normalized(policy), judged),
+    )
     return let("sc", scope, let("ct", _own_text(), body))
 
 
 def _own_text() -> str:
     """Give the chunk's own text where a `normalize` needs it, and whether it holds reserved characters."""
     wanted = f"NOT ck.keeps AND {has_operation('ck', NORMALIZES)}"
-    own = let("x", join(slice_of("ls", "sc.first", "sc.last + 1")), f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})")
+    own = let(
+        "x",
+        join(slice_of("ls", "sc.first", "sc.last + 1")),
+        f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})",
+    )
     return f"IF({wanted}, {own}, NULL)"
 
 
 def _refusal(policy: Policy) -> str:
     """Give the reason why operation `o` is refused before the text is searched, or NULL."""
     first, second = "coalesce(o.source, '')", "coalesce(o.target, '')"
-    breaks = " OR ".join(f"contains({string}, {code})" for string in (first, second) for code in ("char(10)", "char(13)"))
+    breaks = " OR ".join(
+        f"contains({string}, {code})" for string in (first, second) for code in ("char(10)", "char(13)")
+    )
     normalize = (
         f"CASE WHEN {is_blank(first)} THEN 'blank_source' "
         f"WHEN char_length({first}) < {policy.min_source_chars} THEN 'short_source' "
@@ -132,14 +146,17 @@ def _normalized(policy: Policy) -> str:
 def _replace(policy: Policy) -> str:
     """Put the placeholder of operation `k` in every place of `nm.text` where its source stands."""
     candidate = literal(CANDIDATE)
-    spaced = "u1"
-    edges = f"named_struct('first', {_holds('left(k.o.source, 1)', WORD)}, 'last', {_holds('right(k.o.source, 1)', WORD)})"
-    after, before = f"(?<![{regex_class(WORD, 'java')}{CANDIDATE}])", f"(?![{regex_class(WORD, 'java')}{CANDIDATE}])"
+    edges = (
+        f"named_struct('first', {_holds('left(k.o.source, 1)', WORD)}, 'last', {_holds('right(k.o.source, 1)', WORD)})"
+    )
+    # The candidate stands first, so that the class of word characters is not tried at every character of the text.
+    after = f"{CANDIDATE}(?<![{regex_class(WORD, 'java')}{CANDIDATE}]{CANDIDATE})"
+    before = f"(?![{regex_class(WORD, 'java')}{CANDIDATE}])"
     marked = (
-        f"CASE WHEN ed.first AND ed.last THEN regexp_replace({spaced}, {literal(after + CANDIDATE + before)}, ph) "
-        f"WHEN ed.first THEN regexp_replace({spaced}, {literal(after + CANDIDATE)}, ph) "
-        f"WHEN ed.last THEN regexp_replace({spaced}, {literal(CANDIDATE + before)}, ph) "
-        f"ELSE replace({spaced}, {candidate}, ph) END"
+        f"CASE WHEN ed.first AND ed.last THEN regexp_replace(u1, {literal(after + before)}, ph) "
+        f"WHEN ed.first THEN regexp_replace(u1, {literal(after)}, ph) "
+        f"WHEN ed.last THEN regexp_replace(u1, {literal(CANDIDATE + before)}, ph) "
+        f"ELSE replace(u1, {candidate}, ph) END"
     )
     held = f"concat({literal(OPENING)}, translate(string(size(nm.found)), '0123456789', {literal(_DIGITS)}), {literal(CLOSING)})"
     count = f"int(({_places('u1')} - {_places('u2')}) div 3)"
@@ -164,7 +181,9 @@ def _judged() -> str:
         f"coalesce(k.reason, CASE get(no.found, i) WHEN {_NOT_FOUND} THEN 'not_found' WHEN {_INSIDE_WORD} THEN 'inside_word' "
         f"WHEN {_TOO_MANY} THEN 'too_many_matches' END)"
     )
-    return f"transform(co, (k, i) -> named_struct('o', k.o, 'reason', {reason}, 'found', coalesce(get(no.found, i), 0)))"
+    return (
+        f"transform(co, (k, i) -> named_struct('o', k.o, 'reason', {reason}, 'found', coalesce(get(no.found, i), 0)))"
+    )
 
 
 def _fate() -> str:

@@ -27,11 +27,16 @@ class Settings(Protocol):
     """The settings that the generic adapters need."""
 
     @property
-    def text_column(self) -> str: ...
+    def text_column(self) -> str:
+        """Name the column with the text."""
+
     @property
-    def url_column(self) -> str | None: ...
+    def url_column(self) -> str | None:
+        """Name the column with the URL, if there is one."""
+
     @property
-    def id_column(self) -> str | None: ...
+    def id_column(self) -> str | None:
+        """Name the column that tells records apart; None takes the whole record."""
 
 
 @dataclass(frozen=True, slots=True)

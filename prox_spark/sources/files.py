@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from prox_spark.sources.adapters import Adapter
-from prox_spark.sources.streams import SUFFIXES
+from prox_spark.sources.compression import SUFFIXES
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".ndjson")
 PARQUET_SUFFIXES = (".parquet", ".parq")
@@ -67,7 +68,7 @@ def has_records(adapter: Adapter, path: str, *, named: bool = False) -> bool:
     """
     if adapter.ignored is not None and adapter.ignored.search(path):
         return False
-    return named or not _HIDDEN.search(path) and (is_parquet(path) or _is_text(path))
+    return named or (not _HIDDEN.search(path) and (is_parquet(path) or _is_text(path)))
 
 
 def is_parquet(path: str) -> bool:
@@ -100,7 +101,7 @@ def _cut(file: File, target: int, splits: Callable[[str], bool]) -> Iterator[Sli
         return
     parts = -(-file.size // target)
     bounds = [file.size * part // parts for part in range(parts + 1)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         yield Slice(file, start, end)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import msgspec
 
 from prox_spark.sources.adapters import Adapter, to_record
 from prox_spark.sources.columns import Columns, is_null
+from prox_spark.sources.compression import codec
 from prox_spark.sources.lines import Line, lines
 from prox_spark.sources.records import BadRecord, Origin, Record, quarantined
 from prox_spark.sources.redpajama import Join, Signals, signals
-from prox_spark.sources.streams import Input, chunks, codec, head
+from prox_spark.sources.streams import Input, chunks, head
 
 BOM = b"\xef\xbb\xbf"
 
@@ -74,7 +75,7 @@ def parse_object(raw: bytes) -> Columns:
         BadRecord: It is not a JSON object.
     """
     try:
-        return _OBJECT.decode(raw)
+        return cast("Columns", _OBJECT.decode(raw))
     except msgspec.ValidationError as error:
         raise BadRecord("not_an_object", str(error)) from error
     except UnicodeDecodeError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from prox_spark.sources.compression import BrokenStream
 from prox_spark.sources.records import RAW_BYTES
-from prox_spark.sources.streams import BrokenStream
 
 
 class Line(NamedTuple):

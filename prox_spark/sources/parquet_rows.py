@@ -101,9 +101,7 @@ def _read_group(
         yield quarantined("unreadable_rows", detail, origin, first + done)
 
 
-def _records(
-    batch: pa.RecordBatch, first: int, adapter: Adapter, origin: Origin, limit: int
-) -> Iterator[Record]:
+def _records(batch: pa.RecordBatch, first: int, adapter: Adapter, origin: Origin, limit: int) -> Iterator[Record]:
     names = [name for name in batch.schema.names if name != adapter.text_column]
     values = [column_values(batch.column(name)) for name in names]
     for row, text in enumerate(text_values(batch.column(adapter.text_column))):

@@ -3,9 +3,10 @@
 | Arrow | JSON |
 |---|---|
 | integers, booleans, strings, lists, structs | as they are, integers exact |
-| floats | shortest form that reads back the same; NaN and the infinities as the strings "NaN", "Infinity", "-Infinity" |
+| floats | shortest form that reads back the same; else the strings "NaN", "Infinity", "-Infinity" |
 | decimals | strings, so that no digit is lost |
 | timestamps, dates, times | ISO 8601 strings, timestamps with a zone in UTC with a `Z` |
+| what Python has no value for | as Arrow prints it |
 | durations | ISO 8601 strings |
 | binary | base64 strings |
 | maps | lists of [key, value] |
@@ -37,7 +38,7 @@ def is_string(kind: pa.DataType) -> bool:
     """Say whether a column of this type holds text."""
     if types.is_dictionary(kind):
         kind = kind.value_type
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return any(matches(kind) for matches in (types.is_string, types.is_large_string, types.is_string_view))
 
 
 def text_values(column: pa.Array) -> list[bytes | None]:
@@ -52,14 +53,13 @@ def column_values(column: pa.Array) -> list[bytes]:
     """Give every value of a column as JSON; UNDECODABLE where it is not UTF-8."""
     if is_string(column.type):
         return [NULL if value is None else _string(value) for value in text_values(column)]
-    if types.is_timestamp(column.type):
-        return [NULL if value is None else _timestamp(value) for value in _times(column)]
-    exact = not _holds_floats(column.type)
+    if types.is_timestamp(column.type) or types.is_date(column.type):
+        return [NULL if value is None else _ENCODER.encode(value) for value in _written(column)]
+    finite = _finite if _holds_floats(column.type) else _as_it_is
     try:
-        values = column.to_pylist()
-    except UnicodeDecodeError:  # somewhere inside a nested column
-        return [_nested(value) for value in column]
-    return [_ENCODER.encode(value if exact else _finite(value)) for value in values]
+        return [_ENCODER.encode(finite(value)) for value in column.to_pylist()]
+    except (ValueError, OverflowError, pa.ArrowException):
+        return [_alone(column.slice(row, 1)) for row in range(len(column))]
 
 
 def _string(value: bytes) -> bytes:
@@ -69,21 +69,26 @@ def _string(value: bytes) -> bytes:
         return UNDECODABLE
 
 
-def _nested(value: pa.Scalar) -> bytes:
+def _written(column: pa.Array) -> list[str | None]:
+    # Arrow's own text form has every digit and every year; Python's datetime has neither.
+    if types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC"))
+    written: list[str | None] = column.cast(pa.string()).to_pylist()
+    return [value if value is None or value.startswith("<") else value.replace(" ", "T", 1) for value in written]
+
+
+def _alone(column: pa.Array) -> bytes:
+    """Write one value of a column in which some value is not UTF-8, or beyond what Python has a value for."""
     try:
-        return _ENCODER.encode(_finite(value.as_py()))
+        return _ENCODER.encode(_finite(column[0].as_py()))
     except UnicodeDecodeError:
         return UNDECODABLE
+    except (ValueError, OverflowError, pa.ArrowException):
+        return _ENCODER.encode(column.to_string())
 
 
-def _times(column: pa.Array) -> list[str | None]:
-    # Arrow's own text form has every digit and every year; Python's datetime has neither.
-    written: list[str | None] = column.cast(pa.string()).to_pylist()
-    return written
-
-
-def _timestamp(written: str) -> bytes:
-    return _ENCODER.encode(written.replace(" ", "T", 1))
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _holds_floats(kind: pa.DataType) -> bool:

@@ -17,17 +17,10 @@ from prox_spark.sources.streams import Input, head, local_input
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 2048
 
-COLUMNS = (
-    *((name, pa.string()) for name in ("source_file",)),
-    ("position", pa.int64()),
-    *((name, pa.string()) for name in ("snapshot", "doc_id", "url", "text", "text_sha256", "metadata")),
-    *((name, pa.string()) for name in ("reason", "detail")),
-    ("raw", pa.binary()),
-    ("raw_bytes", pa.int64()),
-)
+KINDS = {"position": pa.int64(), "raw": pa.binary(), "raw_bytes": pa.int64(), "unit": pa.int32()}
 
-SCHEMA = pa.schema([*COLUMNS, ("record_id", pa.string()), ("source", pa.string()), ("unit", pa.int32())])
-"""The fields of Record in their order, then what a batch adds: the id of a bad record, the source, the unit's number."""
+SCHEMA = pa.schema([(name, KINDS.get(name, pa.string())) for name in (*Record._fields, "record_id", "source", "unit")])
+"""The fields of Record in their order, then what a batch adds: the id of a bad record, source, number of the unit."""
 
 
 @dataclass(frozen=True, slots=True)

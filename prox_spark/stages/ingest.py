@@ -9,7 +9,7 @@ list what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,9 +48,9 @@ RECORDS = StructType([StructField(field.name, KINDS[str(field.type)]) for field 
 
 FILE = "path: STRING, size: BIGINT"
 
-UNITS = (
-    f"unit INT, slices ARRAY<STRUCT<file: STRUCT<{FILE}, joined: STRUCT<{FILE}>>, start: BIGINT, end: BIGINT>>, place INT"
-)
+SLICE = f"file: STRUCT<{FILE}, joined: STRUCT<{FILE}>>, start: BIGINT, end: BIGINT"
+
+UNITS = f"unit INT, slices ARRAY<STRUCT<{SLICE}>>, place INT"
 
 CONTENT_BYTES = 1 << 30
 """Larger files of a remote file system are streamed by pyarrow and not handed over by Spark, whose rows end at 2 GB."""
@@ -172,7 +172,7 @@ def quarantined(found: DataFrame, *, run_id: str) -> DataFrame:
     return rows.select(*schema.QUARANTINE.fieldNames())
 
 
-# -- how the work reaches the workers ------------------------------------------------------------------------------------
+# -- how the work reaches the workers ----------------------------------------------------------------------------------
 
 
 def _splits(path: str) -> bool:
@@ -197,11 +197,8 @@ def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFr
 
 def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
     """Give the files of units with their content, one row a file."""
-    rows = [
-        (number, part.file.path, part.file.joined and part.file.joined.path)
-        for number, unit in numbered
-        for part in unit.slices
-    ]
+    read = [(number, part.file) for number, unit in numbered for part in unit.slices]
+    rows = [(number, file.path, file.joined.path if file.joined else None) for number, file in read]
     work = spark.createDataFrame(rows, "unit INT, path STRING, joined STRING")
     contents = listing.contents(spark, [path for _, path, _ in rows]).join(F.broadcast(work), "path")
     joined = [other for _, _, other in rows if other is not None]
@@ -241,7 +238,7 @@ def _slice(row: dict[str, Any]) -> Slice:
     return Slice(File(file["path"], file["size"], other), row["start"], row["end"])
 
 
-# -- how partitions get their shards -------------------------------------------------------------------------------------
+# -- how partitions get their shards -----------------------------------------------------------------------------------
 
 
 def _bucket(shard: str, shards: int, count: int) -> Column:

@@ -132,7 +132,9 @@ def measure(runs: dict[str, Callable[[], None]], megabytes: float, rounds: int) 
             best[name] = min(best.get(name, taken), taken) if number else 1e9
     slowest = best["pandas UDF"]
     for name, taken in best.items():
-        print(f"    {name:<14}{megabytes / taken:7.1f} MB/s a core   {slowest / taken:5.2f} x the pandas UDF", flush=True)
+        print(
+            f"    {name:<14}{megabytes / taken:7.1f} MB/s a core   {slowest / taken:5.2f} x the pandas UDF", flush=True
+        )
 
 
 def main() -> None:

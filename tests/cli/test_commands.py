@@ -161,7 +161,7 @@ def test_the_views_are_there(terminal: Terminal) -> None:
         (["show", "0" * 64], "there is no document"),
         (["ingest", "c5", "x.json"], "c5"),
         (["ingest", "c4", "/no/such/place/*.json.gz"], "/no/such/place"),
-        (["run", "--set", "passes.doc.profile=rules-dco"], "passes.doc.profile must be one of"),
+        (["run", "--set", "passes.doc.profile=rules-dco"], "profiles are: "),
         (["refine", "doc", "--set", "engine={kind: transformers, model: /no/such/model}"], "/no/such/model"),
     ],
 )

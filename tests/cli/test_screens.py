@@ -98,12 +98,16 @@ def test_a_long_value_is_cut_in_the_table() -> None:
     assert screens.cell("x" * 500).plain == "x" * 200 + "…"
 
 
-def test_history_lists_versions(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {"version": 0, "name": "ingest", "pass_name": None, "run_id": "r", "kept": None, "words_before": 12_345}
-    screens.history(PEOPLE, [row])
+def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"kept": 12_345, "edited": 0, "dropped": 0, "failed": 0, "not_run": 7, "words_before": 9, "words_after": 8}
+    row = {"version": 2, "name": "apply", "pass_name": "doc", "run_id": "r", "finished_at": "2025-01-02T03:04:05"}
+    screens.history(PEOPLE, [row | counts])
     shown = capsys.readouterr().out
-    assert "ingest" in shown
+    assert "apply doc" in shown
+    assert "2025-01-02 03:04" in shown
     assert "12,345" in shown
+    assert "not run" in shown
+    assert "failed" not in shown
     screens.history(PEOPLE, [])
     assert "no version yet" in capsys.readouterr().out
 
@@ -141,6 +145,7 @@ def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.Ca
     }
     screens.document(PEOPLE, life)
     shown = capsys.readouterr().out
+    assert "version 0  ingested" in shown
     assert "version 1  chunk: edited, 3 words → 2" in shown
     assert "✓ remove_lines(line_start=0, line_end=0)" in shown
     assert '✗ normalize(source_str="zz", target_str="")  not_found' in shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ def test_lines_are_those_between_newlines_whatever_the_chunks(data: bytes, size:
 def test_slices_together_give_every_line_once(data: bytes, cuts: list[int], size: int) -> None:
     bounds = sorted({0, len(data), *(at for at in cuts if at < len(data))})
     found = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         begin = max(0, start - 1)
         found += lines(cut(data[begin:], size), limit=1000, start=begin, end=end, inside=start > 0)
     assert found == list(lines([data], limit=1000))
