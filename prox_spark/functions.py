@@ -10,6 +10,7 @@ from pyspark.sql.types import ArrayType, StructField, StructType
 
 from prox_spark import schema
 from prox_spark.program import columns, parse
+from prox_spark.program.columns_words import let
 from prox_spark.program.operations import Mode, Operation, Policy, Problem
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def register_functions(spark: SparkSession, *, mode: Mode = "strict") -> None:
 
 
 def _register(spark: SparkSession, signature: str, bound: str, body: str) -> None:
-    spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN transform(array({bound}), px -> {body})[0]")
+    spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN {let('px', bound, body)}")
 
 
 def _parse_udf(mode: Mode) -> UserDefinedFunctionLike:
@@ -57,7 +58,7 @@ def _parse_udf(mode: Mode) -> UserDefinedFunctionLike:
 
     annotations = {"batches": Iterator[pd.Series], "return": Iterator[pd.DataFrame]}
     prox_parse.__annotations__ = annotations  # Spark reads the objects, and a string names nothing that it can see
-    return pandas_udf(prox_parse, PARSED)
+    return pandas_udf(prox_parse, PARSED)  # type: ignore[call-overload,no-any-return]  # no overload has iterators
 
 
 def _parsed(completion: str | None, mode: Mode) -> tuple[Rows | None, Rows | None]:

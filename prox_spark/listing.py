@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 
@@ -86,7 +87,11 @@ def _binary(spark: SparkSession, patterns: list[str]) -> DataFrame:
 
 
 def _sizes(frame: DataFrame) -> dict[str, int]:
-    return {_opened_as(row["path"]): int(row["length"]) for row in frame.select("path", "length").toLocalIterator()}
+    # A file of no bytes has no row, but it is among the input files, whose names are written as in a URL.
+    sizes = {_opened_as(unquote(path)): 0 for path in frame.inputFiles()}
+    for row in frame.select("path", "length").toLocalIterator():
+        sizes[_opened_as(row["path"])] = int(row["length"])
+    return sizes
 
 
 def _opened_as(path: str) -> str:

@@ -207,6 +207,8 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
         inside = tables.predicate(touched)
         version = lake.replace(rows.where(inside), started.commit(), where=inside, after=before)
     counts = ledger.outcome_counts(lake, version)
+    total = sum(counts[name] for name in COUNTS)
+    tell(progress, f"apply {pass_name}", total, total)
     if version is not None:
         ledger.record(
             lake,
@@ -217,8 +219,6 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
             versions_read={"corpus": before},
             versions_written={"corpus": version},
         )
-    total = sum(counts[name] for name in COUNTS)
-    tell(progress, f"apply {pass_name}", total, total)
     return ApplySummary(started.run_id, pass_name, version, **counts, seconds=started.seconds)
 
 

@@ -23,11 +23,12 @@ from prox_spark.errors import SessionError
 logger = logging.getLogger(__name__)
 
 
-def session(*, verbose: bool = False, **conf: object) -> SparkSession:
+def session(*, verbose: bool = False, brief: bool = False, **conf: object) -> SparkSession:
     """Give a SparkSession with Delta.
 
     Args:
         verbose: Show what Spark's JVM prints; it goes to a file in the cache folder otherwise.
+        brief: Start a session for a few small jobs: ready sooner, slower where there is much to compute.
         conf: Spark settings, as `**{"spark.driver.memory": "4g"}` or `spark_driver_memory="4g"`; they win over the
             settings made here. On a session that is already there only those that it lets change are set.
 
@@ -43,7 +44,7 @@ def session(*, verbose: bool = False, **conf: object) -> SparkSession:
         live = SparkSession.builder.getOrCreate()
     if live is not None:
         return _taken(live, wanted, provider or "the active Spark session")
-    return _started(wanted, verbose)
+    return _started({**local.BRIEF, **wanted} if brief else wanted, verbose)
 
 
 def setting(key: str, value: object) -> tuple[str, str]:

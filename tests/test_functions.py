@@ -68,7 +68,8 @@ def test_the_functions_work_in_a_view_over_many_rows(spark):
     )
     frame.createOrReplaceTempView("pages")
     spark.sql(
-        "CREATE OR REPLACE TEMPORARY VIEW made AS SELECT prox_apply(text, prox_parse(completion).ops) AS text FROM pages"
+        "CREATE OR REPLACE TEMPORARY VIEW made AS "
+        "SELECT prox_apply(text, prox_parse(completion).ops) AS text FROM pages"
     )
     assert {row.text for row in spark.table("made").collect()} == {execute(TEXT, COMPLETION).text, "x", None}
 

@@ -226,13 +226,20 @@ def test_documents_that_an_interrupted_ingest_left_unpublished_are_published_by_
     assert outcomes(lake)["1"] == ("edited", "chunk")
 
 
-def test_a_version_that_a_killed_command_left_out_of_runs_is_entered_by_the_next(
+def test_a_version_that_an_interrupted_apply_left_out_of_runs_is_entered_by_the_next_command(
     refined: Lake, settings: Config
 ) -> None:
-    refined.sql("DELETE FROM runs WHERE corpus_version = 2")
-    again = pipeline.run(refined, settings)
-    assert [apply.version for _, apply in again] == [None, None]
-    assert [(entry["version"], entry["edited"]) for entry in history(refined)] == [(0, 0), (1, 0), (2, 1)]
+    stricter = configuration.load(overrides=[*overrides(settings), "passes.chunk.policy.min_words=12"])
+
+    def interrupt(step: pipeline.Step) -> None:
+        if step.stage == "apply chunk" and step.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.apply(refined, "chunk", config=stricter, progress=interrupt)
+    assert (refined.version("corpus"), len(history(refined))) == (3, 3)
+    assert pipeline.apply(refined, "chunk", config=stricter).version is None
+    assert [entry["version"] for entry in history(refined)] == [0, 1, 2, 3]
 
 
 def test_a_text_that_the_engine_cannot_answer_for_is_failed_and_keeps_its_text(

@@ -65,7 +65,7 @@ def demo(options: Invocation) -> None:
     from prox_spark.cli import demonstration
 
     config = options.config().model_copy(update={"lake": options.lake or DEMO_LAKE})
-    with options.open(config) as (lake, progress):
+    with options.open(config, brief=True) as (lake, progress):
         shown = sample.build(lake, config, progress=progress)
     demonstration.show(options, shown)
 
@@ -195,7 +195,7 @@ def history(options: Invocation) -> None:
     [dim]prox-spark history --json[/dim]
     """
     config = options.config()
-    with options.open(config, create=False) as (lake, _):
+    with options.open(config, create=False, brief=True) as (lake, _):
         from prox_spark.history import history as versions_of
 
         versions = versions_of(lake)
@@ -213,7 +213,7 @@ def show(
     [dim]prox-spark show 3f9a1c[/dim]
     """
     config = options.config()
-    with options.open(config, create=False) as (lake, _):
+    with options.open(config, create=False, brief=True) as (lake, _):
         from prox_spark.history import document
 
         life = document(lake, doc_id)
@@ -239,7 +239,7 @@ def sql(
     if not text.strip().rstrip(";").strip():
         raise UserError("the query is empty; give one SQL statement, or - to read it from stdin")
     config = options.config()
-    with options.open(config, create=False) as (lake, progress):
+    with options.open(config, create=False, brief=True) as (lake, progress):
         from prox_spark.cli import queries
 
         with progress.waiting("asking"):

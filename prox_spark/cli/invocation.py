@@ -103,10 +103,10 @@ class Invocation:
         return console
 
     @contextlib.contextmanager
-    def open(self, config: Config, *, create: bool = True) -> Iterator[tuple[Lake, Reporter]]:
+    def open(self, config: Config, *, create: bool = True, brief: bool = False) -> Iterator[tuple[Lake, Reporter]]:
         """Open the lake in a Spark session, with a reporter for progress; interrupt Spark's jobs with the user.
 
-        A session that was there before stays; one started here is stopped.
+        A session that was there before stays; one started here is stopped, and started for small jobs where `brief`.
         """
         from prox_spark.cli.progress import Reporter
 
@@ -120,7 +120,7 @@ class Invocation:
                     from prox_spark.session import active, session
 
                     ours = active() is None
-                    spark = session(verbose=self.verbose, **config.spark)
+                    spark = session(verbose=self.verbose, brief=brief, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
                     lake = Lake.open(spark, config.lake, create=create)
                 yield lake, reporter

@@ -47,6 +47,7 @@ class Reporter:
         self._task: TaskID | None = None
         self._started = 0.0
         self._written = 0.0
+        self._written_whole = False
 
     def __enter__(self) -> Reporter:
         self._bar.start()
@@ -73,8 +74,7 @@ class Reporter:
             self._begin(step)
         if self._task is not None:
             self._bar.update(self._task, total=step.total or None, completed=step.done, tokens=step.tokens)
-        done = 0 < step.total <= step.done
-        if done or self._clock() - self._written >= LINE_SECONDS:
+        if 0 < step.total <= step.done or self._clock() - self._written >= LINE_SECONDS:
             self._write(step)
 
     @contextlib.contextmanager
@@ -90,11 +90,14 @@ class Reporter:
     def _begin(self, step: Step) -> None:
         self._stage = step.stage
         self._started = self._written = self._clock()
+        self._written_whole = False
         self._task = self._bar.add_task(step.stage, total=step.total or None, tokens=0)
 
     def _finish(self) -> None:
         if self._task is None:
             return
+        if not self._written_whole:
+            self._write_line(duration(self._clock() - self._started))
         task = self._bar.tasks[self._bar.task_ids.index(self._task)]
         # A stage that has ended is full, also where nobody ever knew how much there was to do.
         total = task.total or task.completed or 1
@@ -103,11 +106,12 @@ class Reporter:
 
     def _write(self, step: Step) -> None:
         self._written = self._clock()
-        if not self._shown or self._console.is_terminal:
-            return
-        elapsed = self._clock() - self._started
-        parts = [f"{step.stage}:", numbers(step.done, step.total, step.tokens, elapsed)]
-        self._console.print(Text(" ".join(parts)))
+        self._written_whole = 0 < step.total <= step.done
+        self._write_line(numbers(step.done, step.total, step.tokens, self._clock() - self._started))
+
+    def _write_line(self, text: str) -> None:
+        if self._shown and not self._console.is_terminal:
+            self._console.print(Text(f"{self._stage}: {text}"))
 
 
 def numbers(done: float, total: float | None, tokens: int, elapsed: float) -> str:

@@ -76,7 +76,8 @@ def execution_sql(level: Level, policy: Policy) -> str:
 def _bound(body: str, **values: Column | str) -> Column:
     """Bind columns to the fields of `px` in a SQL text; a string is a column's name, as in `pyspark.sql.functions`."""
     fields = [(F.col(value) if isinstance(value, str) else value).alias(name) for name, value in values.items()]
-    return F.call_function("transform", F.array(F.struct(*fields)), F.expr(f"px -> {body}"))[0]
+    # `columns_words.let`, with columns for the value: a lambda in SQL text is a column too.
+    return F.call_function("aggregate", F.array(), F.struct(*fields), F.expr("(px, y) -> px"), F.expr(f"px -> {body}"))
 
 
 def program_sql(ops: str, policy: Policy) -> str:

@@ -1,4 +1,4 @@
-"""Reference execution as Spark SQL text: what `reference.execute_reference` does, with the same fates and the same bytes.
+"""Reference execution as Spark SQL text: what `reference.execute_reference` does, with the same fates and bytes.
 
 The lambda variables, beside those of `columns_lines`:
 
@@ -8,7 +8,7 @@ The lambda variables, beside those of `columns_lines`:
 
 from __future__ import annotations
 
-from prox_spark.program.columns_lines import fate, gaps, kept, present, result, word_counts
+from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts
 from prox_spark.program.columns_words import NEWLINE, join, let, slice_of, split, words
 from prox_spark.program.reference import GROWTH_FACTOR, GROWTH_FLOOR, MAX_ERRORS, MAX_REMOVED, MIN_WORDS
 
@@ -32,14 +32,14 @@ def execute_document() -> str:
 
 def execute_chunks() -> str:
     """Execute the programs of all chunks at once on the whole text, as the published code does."""
-    operations = f"transform({present('c.reference_ops', 'q')}, o -> named_struct('c', {_CHUNK}, 'o', o))"
-    placed = f"flatten(transform({present('px.chunks', 'c')}, c -> {operations}))"
+    placed = f"transform({operations('c.reference_ops')}, o -> named_struct('c', {_CHUNK}, 'o', o))"
+    every = f"flatten(transform({present('px.chunks', 'c')}, c -> {placed}))"
     edited = "CASE WHEN size(rg) > 0 THEN " + let("gp", gaps(), join(kept())) + " WHEN rp THEN nm.text ELSE px.text END"
     lines = f"IF(exists(pl, k -> k.o.op = 'remove_lines'), {split('nm.text')}, NULL)"
     body = let("tx", edited, let("wd", word_counts("reference"), let("er", _errors(), _outcome())))
     fates = let("op", f"transform(pl, (k, i) -> {_fate()})", let("rg", _ranges(), body))
     changed = let("rp", "exists(nm.found, n -> n > 0)", let("nl", lines, fates))
-    return let("pl", placed, let("nm", _normalized(), changed))
+    return let("pl", every, let("nm", _normalized(), changed))
 
 
 def _normalized() -> str:
@@ -53,7 +53,7 @@ def _acc(text: str, found: str) -> str:
 
 
 def _replace() -> str:
-    """Replace one operation's source everywhere in `nm.text`, unless that is guarded or the text would grow too much."""
+    """Replace one operation's source everywhere in `nm.text`, unless it is guarded or the text would grow too much."""
     source, target = "coalesce(k.o.source, '')", "coalesce(k.o.target, '')"
     found = f"int((octet_length(nm.text) - octet_length(replace(nm.text, {source}, ''))) div octet_length({source}))"
     longer = f"bigint(ct) * (char_length({target}) - char_length({source}))"
@@ -105,8 +105,8 @@ def _errors() -> str:
     """Count the errors of the published code: those of its parser, and merged ranges that leave the text."""
     parsed = f"aggregate({present('px.chunks', 'c')}, 0, (n, c) -> n + coalesce(c.reference_errors, 0))"
     ranges = (
-        "transform(pl, (k, i) -> IF(k.o.op = 'remove_lines' AND k.o.line_start IS NOT NULL AND k.o.line_end IS NOT NULL, "
-        "named_struct('first', k.o.line_start, 'i', i, 'last', k.o.line_end), NULL))"
+        "transform(pl, (k, i) -> IF(k.o.op = 'remove_lines' AND k.o.line_start IS NOT NULL "
+        "AND k.o.line_end IS NOT NULL, named_struct('first', k.o.line_start, 'i', i, 'last', k.o.line_end), NULL))"
     )
     intervals = f"array_sort(filter({ranges}, r -> r IS NOT NULL))"
     many = f"IF(rp, octet_length(px.text) - octet_length(replace(px.text, {NEWLINE}, '')) + 1, size(nl))"
@@ -129,11 +129,10 @@ def _outcome() -> str:
         f"WHEN double(wd.after) / wd.before <= {1 - MAX_REMOVED!r}D AND er < {MAX_ERRORS} THEN 'too_little_kept' "
         f"WHEN wd.after <= {MIN_WORDS} THEN 'too_few_words' WHEN er >= {MAX_ERRORS} THEN 'too_many_errors' END"
     )
-    refused = (
-        "IF(f.status = 'rejected', f, named_struct('chunk_index', f.chunk_index, 'op', f.op, 'line_start', f.line_start, "
-        "'line_end', f.line_end, 'source', f.source, 'target', f.target, 'scope_start', f.scope_start, 'scope_end', "
-        "f.scope_end, 'status', 'rejected', 'reason', 'mostly_rejected', 'found', 0, 'words_removed', 0))"
-    )
+    same = ("chunk_index", "op", "line_start", "line_end", "source", "target", "scope_start", "scope_end")
+    fields = ", ".join(f"'{name}', f.{name}" for name in same)
+    end = "'status', 'rejected', 'reason', 'mostly_rejected', 'found', 0, 'words_removed', 0"
+    refused = f"IF(f.status = 'rejected', f, named_struct({fields}, {end}))"
     untouched = "wd.before = 0 OR coalesce(rs = 'too_many_errors', false)"
     answer = result(
         "CASE WHEN dr THEN NULL WHEN un THEN px.text ELSE tx END",

@@ -1,7 +1,7 @@
 """Strict execution as Spark SQL text: what `execute.execute_operations` does, with the same fates and the same bytes.
 
-Each function gives one expression over the lambda variable `px`, a struct of `text` and `chunks` (`schema.CHUNK`), or over
-the variables that the expression around it has bound:
+Each function gives one expression over the lambda variable `px`, a struct of `text` and `chunks` (`schema.CHUNK`), or
+over the variables that the expression around it has bound:
 
     px   the text and its chunks            ck   one chunk with what is known of its operations
     ls   the lines; NULL when no chunk edits    cr   every chunk's result: fates, new text, ranges to remove
@@ -9,8 +9,8 @@ the variables that the expression around it has bound:
 
 from __future__ import annotations
 
-from prox_spark.program.characters import RESERVED, WHITESPACE, WORD, Ranges, characters, regex_class
-from prox_spark.program.columns_lines import fate, gaps, kept, present, result, word_counts
+from prox_spark.program.characters import RESERVED, WORD, Ranges, characters, regex_class
+from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts
 from prox_spark.program.columns_words import is_blank, join, let, literal, slice_of, split, words
 from prox_spark.program.normalize import CANDIDATE, CLOSING, OPENING
 from prox_spark.program.operations import Policy
@@ -23,21 +23,22 @@ _DIGITS = characters(((0xFDD2, 0xFDDB),))
 _NOT_FOUND, _INSIDE_WORD, _TOO_MANY = -1, -2, -3
 
 
-def has_operation(chunk: str, names: str) -> str:
-    """Say whether a chunk has an operation of one of `names`."""
-    return f"exists({chunk}.ops, q -> coalesce(q.op IN {names}, false))"
+def has_operation(operations: str, names: str) -> str:
+    """Say whether there is an operation of one of `names`."""
+    return f"exists({operations}, q -> coalesce(q.op IN {names}, false))"
 
 
 def execute_document(policy: Policy) -> str:
     """Keep or drop by the verdict alone."""
     del policy  # the thresholds are for texts that were edited
-    keeps = f"exists(ch, ck -> {has_operation('ck', KEEPS)})"
-    drops = f"exists(ch, ck -> {has_operation('ck', DROPS)})"
+    keeps = f"exists(ch, ck -> {has_operation('ck.ops', KEEPS)})"
+    drops = f"exists(ch, ck -> {has_operation('ck.ops', DROPS)})"
     reason = (
         f"CASE WHEN coalesce(o.op IN {KEEPS}, false) THEN NULL WHEN NOT coalesce(o.op = 'drop_doc', false) "
         "THEN 'wrong_level' WHEN vd.keeps THEN 'contradiction' END"
     )
-    fates = f"flatten(transform(ch, ck -> transform(ck.ops, o -> {let('rs', reason, fate('ck', 'o', 'rs', 'rs IS NULL'))})))"
+    judged = let("rs", reason, fate("ck", "o", "rs", "rs IS NULL"))
+    fates = f"flatten(transform(ch, ck -> transform(ck.ops, o -> {judged})))"
     dropped = "vd.drops AND NOT vd.keeps"
     answer = result(
         f"IF({dropped}, NULL, px.text)",
@@ -64,11 +65,11 @@ def execute_chunks(policy: Policy) -> str:
 
 def _chunks() -> str:
     chunk = (
-        "named_struct('chunk_index', c.chunk_index, 'line_start', c.line_start, 'line_end', c.line_end, "
-        f"'ops', {present('c.ops', 'q')}, 'problems', coalesce(array_size(c.problems), 0), "
-        f"'keeps', {has_operation('c', KEEPS)}, 'edits', {has_operation('c', EDITS)})"
+        "named_struct('chunk_index', c.chunk_index, 'line_start', c.line_start, 'line_end', c.line_end, 'ops', oo, "
+        f"'problems', coalesce(array_size(c.problems), 0), 'keeps', {has_operation('oo', KEEPS)}, "
+        f"'edits', {has_operation('oo', EDITS)}, 'normalizes', {has_operation('oo', NORMALIZES)})"
     )
-    return f"transform({present('px.chunks', 'c')}, c -> {chunk})"
+    return f"transform({present('px.chunks', 'c')}, c -> {let('oo', operations('c.ops'), chunk)})"
 
 
 def _chunk(policy: Policy) -> str:
@@ -96,13 +97,12 @@ def _chunk(policy: Policy) -> str:
 
 def _own_text() -> str:
     """Give the chunk's own text where a `normalize` needs it, and whether it holds reserved characters."""
-    wanted = f"NOT ck.keeps AND {has_operation('ck', NORMALIZES)}"
     own = let(
         "x",
         join(slice_of("ls", "sc.first", "sc.last + 1")),
         f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})",
     )
-    return f"IF({wanted}, {own}, NULL)"
+    return f"IF(ck.normalizes AND NOT ck.keeps, {own}, NULL)"
 
 
 def _refusal(policy: Policy) -> str:
@@ -136,19 +136,19 @@ def _holds(text: str, ranges: Ranges) -> str:
 
 def _normalized(policy: Policy) -> str:
     """Replace in order: the text with placeholders, and for each operation its places (or why there are none)."""
-    found = f"named_struct('text', {{text}}, 'found', concat(nm.found, array({{found}})))"
-    skip = found.format(text="nm.text", found="0")
-    step = f"IF(k.o.op = 'normalize' AND k.reason IS NULL, {_replace(policy)}, {skip})"
+    step = f"IF(k.o.op = 'normalize' AND k.reason IS NULL, {_replace(policy)}, {_step('nm.text', '0')})"
     zero = "named_struct('text', ct.text, 'found', cast(array() AS array<int>))"
     return f"IF(ct IS NULL, NULL, aggregate(co, {zero}, (nm, k) -> {step}))"
+
+
+def _step(text: str, found: object) -> str:
+    return f"named_struct('text', {text}, 'found', concat(nm.found, array({found})))"
 
 
 def _replace(policy: Policy) -> str:
     """Put the placeholder of operation `k` in every place of `nm.text` where its source stands."""
     candidate = literal(CANDIDATE)
-    edges = (
-        f"named_struct('first', {_holds('left(k.o.source, 1)', WORD)}, 'last', {_holds('right(k.o.source, 1)', WORD)})"
-    )
+    first, last = _holds("left(k.o.source, 1)", WORD), _holds("right(k.o.source, 1)", WORD)
     # The candidate stands first, so that the class of word characters is not tried at every character of the text.
     after = f"{CANDIDATE}(?<![{regex_class(WORD, 'java')}{CANDIDATE}]{CANDIDATE})"
     before = f"(?![{regex_class(WORD, 'java')}{CANDIDATE}])"
@@ -158,40 +158,42 @@ def _replace(policy: Policy) -> str:
         f"WHEN ed.last THEN regexp_replace(u1, {literal(CANDIDATE + before)}, ph) "
         f"ELSE replace(u1, {candidate}, ph) END"
     )
-    held = f"concat({literal(OPENING)}, translate(string(size(nm.found)), '0123456789', {literal(_DIGITS)}), {literal(CLOSING)})"
-    count = f"int(({_places('u1')} - {_places('u2')}) div 3)"
-    accepted = f"ct_found BETWEEN 1 AND {policy.max_matches}"
+    # A placeholder is longer than the candidate that it replaces, so the lengths tell how many there are.
+    count = f"int((octet_length(u2) - octet_length(u1)) div (octet_length(ph) - octet_length({candidate})))"
+    restored = f"IF(contains(u2, {candidate}), replace(u2, {candidate}, k.o.source), u2)"
     judged = (
-        f"named_struct('text', IF({accepted}, replace(u2, {candidate}, k.o.source), nm.text), 'found', concat(nm.found, "
-        f"array(CASE WHEN ct_found = 0 THEN {_INSIDE_WORD} WHEN NOT ({accepted}) THEN {_TOO_MANY} ELSE ct_found END)))"
+        f"CASE WHEN n = 0 THEN {_step('nm.text', _INSIDE_WORD)} "
+        f"WHEN n > {policy.max_matches} THEN {_step('nm.text', _TOO_MANY)} ELSE {_step(restored, 'n')} END"
     )
-    places = let("u2", let("ed", edges, let("ph", held, marked)), let("ct_found", count, judged))
-    replaced = let("u1", f"replace(nm.text, k.o.source, {candidate})", places)
-    missing = f"named_struct('text', nm.text, 'found', concat(nm.found, array({_NOT_FOUND})))"
-    return f"IF(contains(nm.text, k.o.source), {replaced}, {missing})"
+    edges = f"named_struct('first', {first}, 'last', {last})"
+    places = let("u2", let("ed", edges, marked), let("n", count, judged))
+    candidates = f"replace(nm.text, k.o.source, {candidate})"
+    replaced = let("ph", _placeholder("size(nm.found)"), let("u1", candidates, places))
+    return f"IF(contains(nm.text, k.o.source), {replaced}, {_step('nm.text', _NOT_FOUND)})"
 
 
-def _places(text: str) -> str:
-    return f"(octet_length({text}) - octet_length(replace({text}, {literal(CANDIDATE)}, '')))"
+def _placeholder(index: str) -> str:
+    digits = f"translate(string({index}), '0123456789', {literal(_DIGITS)})"
+    return f"concat({literal(OPENING)}, {digits}, {literal(CLOSING)})"
 
 
 def _judged() -> str:
     """Give each operation with its reason for rejection, as far as its own checks go, and its places."""
     reason = (
-        f"coalesce(k.reason, CASE get(no.found, i) WHEN {_NOT_FOUND} THEN 'not_found' WHEN {_INSIDE_WORD} THEN 'inside_word' "
-        f"WHEN {_TOO_MANY} THEN 'too_many_matches' END)"
+        f"coalesce(k.reason, CASE get(no.found, i) WHEN {_NOT_FOUND} THEN 'not_found' "
+        f"WHEN {_INSIDE_WORD} THEN 'inside_word' WHEN {_TOO_MANY} THEN 'too_many_matches' END)"
     )
-    return (
-        f"transform(co, (k, i) -> named_struct('o', k.o, 'reason', {reason}, 'found', coalesce(get(no.found, i), 0)))"
-    )
+    judged = f"named_struct('o', k.o, 'reason', {reason}, 'found', coalesce(get(no.found, i), 0))"
+    return f"transform(co, (k, i) -> {judged})"
 
 
 def _fate() -> str:
     """Give the fate of operation `f` now that it is known whether the chunk's program is trusted (`ok`)."""
     refused = fate("ck", "f.o", "coalesce(f.reason, 'mostly_rejected')", "false")
     end = "least(f.o.line_end, sc.last)"
-    lines = f"array({join(slice_of('ls', 'f.o.line_start', f'{end} + 1'))})"
-    counted = f"transform(IF(f.o.op = 'remove_lines', {lines}, array(f.o.source, coalesce(f.o.target, ''))), w -> {words('w', mode='strict')})"
+    removed = f"array({join(slice_of('ls', 'f.o.line_start', f'{end} + 1'))})"
+    strings = f"IF(f.o.op = 'remove_lines', {removed}, array(f.o.source, coalesce(f.o.target, '')))"
+    counted = f"transform({strings}, w -> {words('w', mode='strict')})"
     edit = fate(
         "ck",
         "f.o",
@@ -201,14 +203,17 @@ def _fate() -> str:
         "IF(f.o.op = 'remove_lines', wc[0], f.found * greatest(wc[0] - get(wc, 1), 0))",
     )
     verdict = fate("ck", "f.o", "string(NULL)", "true")
-    return f"CASE WHEN f.reason IS NOT NULL OR NOT ok THEN {refused} WHEN f.o.op IN {EDITS} THEN {let('wc', counted, edit)} ELSE {verdict} END"
+    return (
+        f"CASE WHEN f.reason IS NOT NULL OR NOT ok THEN {refused} "
+        f"WHEN f.o.op IN {EDITS} THEN {let('wc', counted, edit)} ELSE {verdict} END"
+    )
 
 
 def _replaced_text() -> str:
     """Put the targets in the place of their placeholders; NULL when nothing was replaced."""
-    held = f"concat({literal(OPENING)}, translate(string(t.i), '0123456789', {literal(_DIGITS)}), {literal(CLOSING)})"
-    targets = "filter(transform(fo, (f, i) -> named_struct('i', i, 'found', f.found, 'target', coalesce(f.o.target, ''))), t -> t.found > 0)"
-    put = f"aggregate({targets}, no.text, (u, t) -> replace(u, {held}, t.target))"
+    target = "named_struct('i', i, 'found', f.found, 'target', coalesce(f.o.target, ''))"
+    targets = f"filter(transform(fo, (f, i) -> {target}), t -> t.found > 0)"
+    put = f"aggregate({targets}, no.text, (u, t) -> replace(u, {_placeholder('t.i')}, t.target))"
     return f"IF(exists(fo, f -> f.found > 0), {put}, NULL)"
 
 
@@ -221,13 +226,19 @@ def _document(policy: Policy) -> str:
     """Put the chunks' results together: the text that is left, its words, the outcome."""
     gone = "array_sort(flatten(cr.ranges))"
     changed = "exists(cr, c -> c.text IS NOT NULL)"
-    put = (
-        f"aggregate(filter(cr, c -> c.text IS NOT NULL), ls, (a, c) -> "
-        f"concat({slice_of('a', '0', 'c.first')}, {split('c.text')}, {slice_of('a', 'c.last + 1', 'size(a)')}))"
-    )
-    edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {let('nl', f'IF(rp, {put}, ls)', let('gp', gaps(), join(kept())))} END"
+    left = let("nl", f"IF(rp, {_replaced_lines()}, ls)", let("gp", gaps(), join(kept())))
+    edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {left} END"
     body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", word_counts("strict"), _outcome(policy))))
     return let("rg", gone, let("rp", changed, body))
+
+
+def _replaced_lines() -> str:
+    """Give the lines with each chunk's own in their place; in one go where the chunks tile the text, as they do."""
+    tiles = "aggregate(cr, 0, (n, c) -> IF(c.first = n, c.last + 1, -1)) = size(ls)"
+    tiled = f"transform(cr, c -> IF(c.text IS NULL, {slice_of('ls', 'c.first', 'c.last + 1')}, {split('c.text')}))"
+    around = f"{slice_of('a', '0', 'c.first')}, {split('c.text')}, {slice_of('a', 'c.last + 1', 'size(a)')}"
+    one_by_one = f"aggregate(filter(cr, c -> c.text IS NOT NULL), ls, (a, c) -> concat({around}))"
+    return f"IF({tiles}, flatten({tiled}), {one_by_one})"
 
 
 def _outcome(policy: Policy) -> str:

@@ -7,7 +7,7 @@ Everything here is text of Spark SQL; nothing imports Spark. Three rules hold fo
 - A value that is used more than once is bound with `let`: a lambda evaluates what it captures anew for each element.
 - A regular expression is a constant and has no nested quantifier, so that time is linear and Java does not recurse.
 
-Counting words is what an executed document costs, so it does not look at words one by one: a match of `_GROUPS` is eight
+Counting words is most of what executing costs, so it does not look at words one by one: a match of `_groups` is eight
 words at once, and only what is left (the last words, and words beside characters that count as words themselves) is
 counted by splitting.
 """
@@ -40,10 +40,13 @@ def literal(value: str) -> str:
 def let(name: str, value: str, body: str) -> str:
     """Bind `name` to `value` in `body`, so that the value is computed once.
 
+    It is the last step of an aggregation over nothing: `transform(array(value), …)[0]` would copy what it gives, at
+    each level, and with it the text.
+
     >>> let("x", "a + b", "x * x")
-    'transform(array(a + b), x -> x * x)[0]'
+    'aggregate(array(), a + b, (x, y) -> x, x -> x * x)'
     """
-    return f"transform(array({value}), {name} -> {body})[0]"
+    return f"aggregate(array(), {value}, ({name}, y) -> {name}, {name} -> {body})"
 
 
 def slice_of(lines: str, start: str, end: str) -> str:
@@ -72,7 +75,7 @@ def words(text: str, *, mode: Mode) -> str:
     In strict mode a character of a script without spaces counts as one word; in reference mode only whitespace counts.
     """
     unspaced = UNSPACED if mode == "strict" else ()
-    grouped = f"regexp_replace({text}, {literal(_groups(unspaced))}, {literal(MARK)})"
+    grouped = f"regexp_replace({text}, {_groups(unspaced)}, {literal(MARK)})"
     marks = f"(octet_length(wg) - octet_length(replace(wg, {literal(MARK)}, ''))) div 3"
     rest = f"replace(wg, {literal(MARK)}, ' ')"
     # A mark at the end is a character of the text itself (see `_groups`), so the groups say nothing.
@@ -82,7 +85,7 @@ def words(text: str, *, mode: Mode) -> str:
 
 
 def _groups(unspaced: Ranges) -> str:
-    r"""Give the regular expression whose matches are eight words with the ASCII whitespace after them.
+    r"""Give, as SQL, the regular expression whose matches are eight words with the ASCII whitespace after them.
 
     A match starts where a word starts, and something follows it. The second alternative takes everything from a mark
     that the text itself holds, so that the result ends with a mark exactly then.
@@ -96,8 +99,9 @@ def _groups(unspaced: Ranges) -> str:
     space = regex_class([(code, code) for code in range(0x80) if chr(code) in white], "java")
     excluded = [pair for pair in (*WHITESPACE, *unspaced, (ord(MARK), ord(MARK))) if pair[0] >= 0x100]
     word = rf"[{latin}[\x{{100}}-\x{{10ffff}}&&[^{regex_class(excluded, 'java')}]]]"
-    chain = f"{word}+[{space}]+" * _GROUP
-    return rf"(?<!{word}){chain}(?=[\x00-\x{{10ffff}}])|{MARK}[\x00-\x{{10ffff}}]*"
+    chain = f"repeat({literal(f'{word}+[{space}]+')}, {_GROUP})"
+    end = rf"(?=[\x00-\x{{10ffff}}])|{MARK}[\x00-\x{{10ffff}}]*"
+    return f"concat({literal(f'(?<!{word})')}, {chain}, {literal(end)})"
 
 
 def _rest(text: str, unspaced: Ranges) -> str:

@@ -57,8 +57,6 @@ def _open(handle: Any, source: Input, adapter: Adapter) -> pq.ParquetFile:
     Raises:
         BadRecord: It has none, or is no Parquet file.
     """
-    if source.size == 0:
-        raise BadRecord("empty_file", "there is nothing in it")
     try:
         # Pages are read one after the other, not a whole column of a row group at once.
         file = pq.ParquetFile(handle, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)

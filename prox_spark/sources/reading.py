@@ -51,6 +51,9 @@ class Reader:
         """Read the records of one file that begin in the bytes `start` to `end`."""
         origin = self.adapter.origin(source.path, self.snapshot)
         adapter, limit = self.adapter, self.limit
+        if source.size == 0:
+            yield quarantined("empty_file", "there is nothing in it", origin, 0)
+            return
         try:
             if is_parquet(source.path) or head(source).startswith(b"PAR1"):
                 yield from read_rows(source, adapter, origin, limit=limit, start=start, end=end)

@@ -98,9 +98,10 @@ def records(
     """
     check_snapshot(snapshot)
     reader = Reader(source, snapshot, settings.max_record_bytes)
-    numbered = list(enumerate(work))
-    handed = [(n, unit) for n, unit in numbered if _is_handed_over(unit)]
-    opened = [(n, unit) for n, unit in numbered if not _is_handed_over(unit)]
+    handed = [(n, part) for n, unit in enumerate(work) for part in unit.slices if _is_handed_over(part.file)]
+    opened = [
+        (n, parts) for n, unit in enumerate(work) if (parts := [p for p in unit.slices if not _is_handed_over(p.file)])
+    ]
     frames = []
     if opened or not handed:
         frames.append(_opened(spark, opened).mapInArrow(_read_units(reader), RECORDS))
@@ -179,25 +180,26 @@ def _splits(path: str) -> bool:
     return listing.is_local(path) and splits_in_place(path)
 
 
-def _is_handed_over(unit: Unit) -> bool:
-    """Say whether Spark reads the files of a unit: those that a worker cannot open, as far as they fit into a row."""
-    read = [file for part in unit.slices for file in (part.file, part.file.joined) if file is not None]
-    return not any(listing.is_local(file.path) or file.size > CONTENT_BYTES for file in read)
+def _is_handed_over(file: File) -> bool:
+    """Say whether Spark reads a file for the worker, which cannot open it; a file must fit into a row for that."""
+    if listing.is_local(file.path) or file.size == 0:  # nothing has to be opened to see that a file is empty
+        return False
+    return max(file.size, file.joined.size if file.joined else 0) <= CONTENT_BYTES
 
 
-def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
-    """Give the units as rows, exactly one in each partition."""
+def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Sequence[Slice]]]) -> DataFrame:
+    """Give what each unit opens itself as rows, exactly one in each partition."""
     places = landing(max(1, len(numbered)))
     rows = [
-        (number, [asdict(part) for part in unit.slices], place)
-        for (number, unit), place in zip(numbered, places, strict=False)
+        (number, [asdict(part) for part in parts], place)
+        for (number, parts), place in zip(numbered, places, strict=False)
     ]
     return spark.createDataFrame(rows, UNITS).repartition(len(places), "place").select("unit", "slices")
 
 
-def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Unit]]) -> DataFrame:
-    """Give the files of units with their content, one row a file."""
-    read = [(number, part.file) for number, unit in numbered for part in unit.slices]
+def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Slice]]) -> DataFrame:
+    """Give files with their content, one row a file."""
+    read = [(number, part.file) for number, part in numbered]
     rows = [(number, file.path, file.joined.path if file.joined else None) for number, file in read]
     work = spark.createDataFrame(rows, "unit INT, path STRING, joined STRING")
     contents = listing.contents(spark, [path for _, path, _ in rows]).join(F.broadcast(work), "path")
@@ -254,7 +256,7 @@ def landing(count: int) -> list[int]:
     """Give, for each of `count` partitions, an integer that Spark's hash partitioning puts there.
 
     >>> landing(4)
-    [0, 0, 0, 0]
+    [12, 6, 2, 0]
     """
     found: dict[int, int] = {}
     number = 0

@@ -27,7 +27,6 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 from prox_spark import schema
 from prox_spark.chunks import WordTokenizer, chunk
 from prox_spark.program import ChunkProgram, Policy, chunk_program, columns, execute_operations
-from prox_spark.program.operations import Mode
 
 ROWS = StructType([StructField("text", StringType()), StructField("chunks", ArrayType(schema.CHUNK))])
 Program = list[ChunkProgram]

@@ -41,6 +41,11 @@ def test_without_a_terminal_a_line_is_written_now_and_then_and_at_the_end() -> N
     ]
 
 
+def test_a_stage_of_unknown_length_is_a_line_when_it_is_over() -> None:
+    steps = [(0.0, Step("ingest", 0, 0)), (65.0, Step("apply doc", 0, 10)), (70.0, Step("apply doc", 10, 10))]
+    assert reported(steps).splitlines() == ["ingest: 1:05", "apply doc: 10 of 10 documents, 5.0 s"]
+
+
 def test_quiet_shows_nothing() -> None:
     steps = [(0.0, Step("refine doc", 0, 10)), (60.0, Step("refine doc", 10, 10))]
     assert reported(steps, shown=False) == ""

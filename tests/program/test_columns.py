@@ -8,15 +8,16 @@ import runpy
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from executions import CASES, Case, chunk_row, disagreements, execute_in_jvm, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from executions import CASES, Case, chunk_row, disagreements, execute_in_jvm, run
 from prox_spark import schema
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
 from prox_spark.program.characters import UNSPACED, WHITESPACE, characters
@@ -112,7 +113,7 @@ def random_case(chance: random.Random) -> Case:
     text = random_text(chance)
     count = text.count("\n") + 1
     edges = sorted({0, count, *(chance.randrange(count + 1) for _ in range(chance.choice((0, 0, 1, 3))))})
-    scopes = [(start, end - 1) for start, end in zip(edges, edges[1:], strict=False)]
+    scopes = [(start, end - 1) for start, end in pairwise(edges)]
     names = chance.choice(
         (
             ("remove_lines",),
@@ -284,7 +285,7 @@ def test_no_setting_of_the_parser_changes_a_result(spark):
 @pytest.mark.parametrize("level", ["chunk", "document"])
 def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level):
     text = "one two three four five six seven eight nine ten eleven"
-    empty = {name: None for name in schema.CHUNK.names}
+    empty = dict.fromkeys(schema.CHUNK.names)
     hollow = empty | {"ops": [None, (None,) * 5], "reference_ops": [None, (None,) * 5], "completion": "keep_doc()"}
     rows = [
         (0, None, []),
@@ -386,7 +387,8 @@ def test_apply_program_executes_operations_for_the_whole_document(spark, mode):
 def test_apply_program_reads_fields_by_name_and_keeps_operations_in_their_scope(spark):
     frame = spark.createDataFrame([("a b\nc d\ne f",)], "text string")
     one = "named_struct('line_end', 2L, 'line_start', 1L, 'op', 'remove_lines')"
-    scoped = "named_struct('op', 'remove_lines', 'line_start', 0, 'line_end', 9, 'scope_start', 0, 'scope_end', 1, 'status', {})"
+    lines = "'line_start', 0, 'line_end', 9, 'scope_start', 0, 'scope_end', 1"
+    scoped = f"named_struct('op', 'remove_lines', {lines}, 'status', {{}})"
     drop = "named_struct('op', 'drop_doc')"
     for ops, expected in (
         (f"array({one})", "a b"),

@@ -135,6 +135,11 @@ def test_a_file_that_the_worker_does_not_see_fails_the_task(tmp_path: Path) -> N
         list(chunks(local_input(str(tmp_path / "gone.json"), 1)))
 
 
+def test_a_file_system_that_pyarrow_knows_is_read_by_its_uri(tmp_path: Path) -> None:
+    path = write(tmp_path, "a b.json.gz", TEXT)
+    assert b"".join(chunks(local_input(Path(path).as_uri(), Path(path).stat().st_size))) == TEXT
+
+
 def test_a_plain_file_can_be_read_from_the_middle(tmp_path: Path) -> None:
     source: Input = local_input(write(tmp_path, "a.json", b"0123456789"), 10)
     assert b"".join(chunks(source, start=4)) == b"456789"

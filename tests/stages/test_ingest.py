@@ -238,9 +238,10 @@ def test_a_bad_snapshot_is_refused(spark: SparkSession, tmp_path: Path) -> None:
 @pytest.fixture
 def mounted(spark: SparkSession, tmp_path: Path) -> Any:
     """Give a folder the address of a Hadoop file system that no worker can open by itself."""
-    key = "fs.viewfs.mounttable.test.link./data"
+    name = f"m{abs(hash(tmp_path))}"  # Hadoop keeps what it once mounted under a name
+    key = f"fs.viewfs.mounttable.{name}.link./data"
     spark.conf.set(key, f"file://{tmp_path}")
-    yield "viewfs://test/data"
+    yield f"viewfs://{name}/data"
     spark.conf.unset(key)
 
 
@@ -261,17 +262,20 @@ def test_a_file_system_that_only_spark_reads_gives_the_same_records(
         one = columns(found(spark, tmp_path / folder, source=source))
         two = found(spark, f"{mounted}/{folder}", source=source)
         assert columns(two) == one
-        assert all(row["source_file"].startswith("viewfs://test/data/") for row in two.select("source_file").collect())
+        assert all(row["source_file"].startswith(mounted) for row in two.select("source_file").collect())
     assert sum("quality_signals" in str(row[4]) for row in one) == 571
 
 
 def test_odd_names_and_missing_files_are_handled_there_too(spark: SparkSession, tmp_path: Path, mounted: str) -> None:
     for name in ("a b/50%.json", "a b/größe [1].json"):
         write(tmp_path, name, line(name))
-    rows = found(spark, f"{mounted}/a b").collect()
+    write(tmp_path, "a b/none.json", b"")
+    rows = found(spark, f"{mounted}/a b").where("reason IS NULL").collect()
     assert sorted((row["text"], row["source_file"]) for row in rows) == [
         ("a b/50%.json", f"{mounted}/a b/50%.json"), ("a b/größe [1].json", f"{mounted}/a b/größe [1].json"),
     ]  # fmt: skip
+    (empty,) = found(spark, f"{mounted}/a b").where("reason IS NOT NULL").collect()
+    assert (empty["reason"], empty["source_file"]) == ("empty_file", f"{mounted}/a b/none.json")
     with pytest.raises(SourceError, match=f"{mounted}/gone: there is no such file or folder"):
         listed(spark, f"{mounted}/gone")
 
