@@ -167,7 +167,7 @@ def _session(config: Config, *, verbose: bool) -> str:
     ours = active() is None
     begin = time.monotonic()
     try:
-        spark = session(verbose=verbose, **config.spark)
+        spark = session(verbose=verbose, brief=True, **config.spark)
         said = f"Spark {spark.version} with Delta, {time.monotonic() - begin:.0f} s to start"
         if provider(os.environ) is None:
             begin = time.monotonic()

@@ -37,7 +37,7 @@ def operations(array: str) -> str:
 
 
 def gaps() -> str:
-    """Give the ranges of lines between the removed ones, `first` up to but without `last`, and where the rest begins."""
+    """Give the ranges of lines between the removed ones, `first` up to but without `last`, and where the rest is."""
     zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
     gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
     return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"
