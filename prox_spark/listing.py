@@ -89,7 +89,7 @@ def _binary(spark: SparkSession, patterns: list[str]) -> DataFrame:
 def _sizes(frame: DataFrame) -> dict[str, int]:
     # A file of no bytes has no row, but it is among the input files, whose names are written as in a URL.
     sizes = {_opened_as(unquote(path)): 0 for path in frame.inputFiles()}
-    for row in frame.select("path", "length").toLocalIterator():
+    for row in frame.select("path", "length").collect():
         sizes[_opened_as(row["path"])] = int(row["length"])
     return sizes
 

@@ -80,7 +80,9 @@ def doctor(options: Invocation) -> None:
     """
     from prox_spark.doctor import check
 
-    findings = check(options.config(), verbose=options.verbose)
+    config = options.config()
+    with options.reporter() as progress, progress.waiting("checking"):
+        findings = check(config, verbose=options.verbose)
     screens.findings(options, findings)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)
@@ -220,6 +222,28 @@ def show(
     screens.document(options, life)
 
 
+@app.command("compare-modes")
+@with_options
+def compare_modes(
+    options: Invocation,
+    limit: Annotated[int, typer.Option(min=1, help="Most kinds and documents to list for a pass; all count.")] = 20,
+) -> None:
+    """Execute the stored programs in both modes and list the documents on which they differ, and why.
+
+    Nothing is written.
+
+    [dim]prox-spark compare-modes[/dim]
+    [dim]prox-spark compare-modes --json --limit 1000[/dim]
+    """
+    config = options.config()
+    with options.open(config, create=False) as (lake, progress):
+        from prox_spark import modes
+
+        with progress.waiting("comparing"):
+            compared = modes.compare_modes(lake, config, limit=limit)
+    screens.compared(options, compared)
+
+
 @app.command()
 @with_options
 def sql(
@@ -231,6 +255,8 @@ def sql(
 ) -> None:
     """Ask the lake in SQL. Tables: documents, programs, corpus, runs, quarantine. Views: refined, edits, versions.
 
+    Functions: prox_parse(completion), prox_apply(text, ops), prox_words(text).
+
     [dim]prox-spark sql "SELECT outcome, count(*) FROM corpus GROUP BY outcome"[/dim]
     [dim]prox-spark sql "SELECT count(*) FROM corpus VERSION AS OF 0"[/dim]
     [dim]prox-spark sql --json - < query.sql[/dim]
@@ -241,8 +267,11 @@ def sql(
     config = options.config()
     with options.open(config, create=False, brief=True) as (lake, progress):
         from prox_spark.cli import queries
+        from prox_spark.functions import register_functions
 
         with progress.waiting("asking"):
+            if "prox_" in text.lower():  # making them takes a second that most questions need not wait
+                register_functions(lake.spark)
             answer = queries.ask(lake, text)
         progress.close()  # the rows are fetched while they are printed
         screens.answer(options, answer, limit)

@@ -102,15 +102,19 @@ class Invocation:
             console.width = WIDE
         return console
 
+    def reporter(self) -> Reporter:
+        """Give what shows progress on stderr."""
+        from prox_spark.cli.progress import Reporter
+
+        return Reporter(self.console(stderr=True), shown=not self.quiet)
+
     @contextlib.contextmanager
     def open(self, config: Config, *, create: bool = True, brief: bool = False) -> Iterator[tuple[Lake, Reporter]]:
         """Open the lake in a Spark session, with a reporter for progress; interrupt Spark's jobs with the user.
 
         A session that was there before stays; one started here is stopped, and started for small jobs where `brief`.
         """
-        from prox_spark.cli.progress import Reporter
-
-        with Reporter(self.console(stderr=True), shown=not self.quiet) as reporter:
+        with own_interrupts(), self.reporter() as reporter:
             spark, ours = None, False
             try:
                 with reporter.waiting("starting Spark"), uninterrupted():
@@ -136,21 +140,33 @@ class Invocation:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block: a JVM that is left half started would live on for ever.
+def own_interrupts() -> Iterator[None]:
+    """Have Ctrl-C raise `KeyboardInterrupt` and nothing more inside the block.
 
-    Afterwards Ctrl-C raises `KeyboardInterrupt` and nothing more: the handler that pyspark installs talks to the JVM in
-    the middle of another call to it.
+    The handler that pyspark installs talks to the JVM in the middle of another call to it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block: a JVM that is left half started would live on for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if pressed:
         raise KeyboardInterrupt
 

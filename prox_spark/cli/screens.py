@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -117,17 +117,18 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
         return print_json(versions)
     if not versions:
         return options.console().print("The corpus has no version yet: prox-spark ingest SOURCE PATH…")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    rare = [name for name in ("failed", "not_run") if any(row[name] for row in versions)]
-    numbers = ("kept", "edited", "dropped", *rare, "words_before", "words_after")
-    for name in ("version", "made by", "finished"):
-        table.add_column(name, justify="right" if name == "version" else "left", no_wrap=True)
-    for name in numbers:
-        table.add_column(name.replace("_", " "), justify="right", style=OUTCOMES.get(name), no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    counts = ["kept", "edited", "dropped"]
+    counts += [name for name in ("failed", "not_run") if any(row[name] for row in versions)]
+    for name in ("version", "made by", "finished", *counts, "words"):
+        justify: Literal["left", "right"] = "left" if name in ("made by", "finished") else "right"
+        table.add_column(name.replace("_", " "), justify=justify, style=OUTCOMES.get(name), overflow="fold")
     for row in versions:
         made_by = " ".join(filter(None, (row["name"], row["pass_name"])))
         finished = str(row["finished_at"])[:16].replace("T", " ")
-        table.add_row(str(row["version"]), made_by, finished, *(cell(row[name], thousands=True) for name in numbers))
+        words = f"{row['words_before']:,} → {row['words_after']:,}" if row["words_before"] else "-"
+        numbers = (cell(row[name], thousands=True) for name in counts)
+        table.add_row(str(row["version"]), made_by, finished, *numbers, words)
     return options.console().print(table)
 
 
@@ -188,6 +189,28 @@ def call(op: dict[str, Any]) -> str:
     return f"{op['op']}()"
 
 
+def compared(options: Invocation, passes: Sequence[dict[str, Any]]) -> None:
+    """Show, for each pass, on how many texts the modes differ, in which ways, and on which documents."""
+    if options.json:
+        return print_json(passes)
+    console = options.console()
+    for found in passes:
+        line = f"{found['pass_name']}: {found['differing']:,} of {found['texts']:,} texts come out differently"
+        console.print(Text(line, style="bold"))
+        for rows, columns in ((found["kinds"], ("texts", "why")), (found["documents"], ("doc_id", "url", "why"))):
+            if not rows:
+                continue
+            table = Table(box=SIMPLE_HEAD, header_style="dim")
+            for name in ("strict", "reference", *columns):
+                table.add_column(name, overflow="fold" if name != "url" else "ellipsis")
+            for row in rows:
+                shown = {**row, "why": ", ".join(row["why"]) or "words are counted differently"}
+                shown["doc_id"] = str(row.get("doc_id"))[:12]
+                table.add_row(*(cell(shown[name]) for name in ("strict", "reference", *columns)))
+            console.print(table)
+    return None
+
+
 def answer(options: Invocation, given: Answer, limit: int) -> None:
     """Show the rows of a query: the first `limit` as a table, or all of them as one JSON array."""
     if options.json:
@@ -213,12 +236,11 @@ def findings(options: Invocation, found: Sequence[Finding]) -> None:
     """Show what doctor found."""
     if options.json:
         return print_json([asdict(finding) for finding in found])
-    console = options.console()
-    width = max(len(finding.name) for finding in found)
+    table = Table.grid(padding=(0, 2))
     for finding in found:
-        sign = Text("ok   ", style="green") if finding.ok else Text("wrong", style="bold red")
-        console.print(Text.assemble(sign, f"  {finding.name:<{width}}  ", finding.detail))
-    return None
+        sign = Text("ok", style="green") if finding.ok else Text("wrong", style="bold red")
+        table.add_row(sign, finding.name, Text(finding.detail, overflow="fold"))
+    return options.console().print(table)
 
 
 def cell(value: object, *, thousands: bool = False) -> Text:

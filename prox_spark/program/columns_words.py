@@ -88,28 +88,34 @@ def _groups(unspaced: Ranges) -> str:
     r"""Give, as SQL, the regular expression whose matches are eight words with the ASCII whitespace after them.
 
     A match starts where a word starts, and something follows it. The second alternative takes everything from a mark
-    that the text itself holds, so that the result ends with a mark exactly then.
-
-    Written for Java's `Pattern`: single characters below U+0100 become one table while each range is a call of its own,
-    so Latin-1 is spelled out; the first operand of `&&` keeps the ranges for the characters that need them; and the
-    repetition is a chain because a quantified group runs several times slower.
+    that the text itself holds, so that the result ends with a mark exactly then. The repetition is a chain because Java
+    runs a quantified group several times slower.
     """
-    white = set(characters(WHITESPACE))
-    latin = regex_class([(code, code) for code in range(0x100) if chr(code) not in white], "java")
-    space = regex_class([(code, code) for code in range(0x80) if chr(code) in white], "java")
-    excluded = [pair for pair in (*WHITESPACE, *unspaced, (ord(MARK), ord(MARK))) if pair[0] >= 0x100]
-    word = rf"[{latin}[\x{{100}}-\x{{10ffff}}&&[^{regex_class(excluded, 'java')}]]]"
-    chain = f"repeat({literal(f'{word}+[{space}]+')}, {_GROUP})"
+    word = _class((*WHITESPACE, *unspaced, (ord(MARK), ord(MARK))), negated=True)
+    space = _class(tuple(pair for pair in WHITESPACE if pair[0] < 0x80))
     end = rf"(?=[\x00-\x{{10ffff}}])|{MARK}[\x00-\x{{10ffff}}]*"
-    return f"concat({literal(f'(?<!{word})')}, {chain}, {literal(end)})"
+    return f"concat({literal(f'(?<!{word})')}, repeat({literal(f'{word}+{space}+')}, {_GROUP}), {literal(end)})"
 
 
 def _rest(text: str, unspaced: Ranges) -> str:
     """Count words without groups: the characters that are words, and the runs between whitespace and them."""
-    between = regex_class([*WHITESPACE, *unspaced], "java")
-    spaced = f"trim(regexp_replace({text}, {literal(f'[{between}]+')}, ' '))"
+    between = literal(_class((*WHITESPACE, *unspaced)) + "+")
+    spaced = f"trim(regexp_replace({text}, {between}, ' '))"
     runs = let("ws", spaced, "IF(ws = '', 0, octet_length(ws) - octet_length(replace(ws, ' ', '')) + 1)")
     if not unspaced:
         return runs
-    single = literal(f"[{regex_class(unspaced, 'java')}]+")
+    single = literal(_class(unspaced) + "+")
     return f"{runs} + char_length({text}) - char_length(regexp_replace({text}, {single}, ''))"
+
+
+def _class(ranges: Ranges, *, negated: bool = False) -> str:
+    r"""Write a character class that Java's `Pattern` decides quickly for Latin-1.
+
+    Single characters below U+0100 become one table there, while each range is a call of its own: so Latin-1 is spelled
+    out, and the first operand of `&&` keeps the ranges for the characters that need them.
+    """
+    inside = {code for first, last in ranges for code in range(first, min(last, 0xFF) + 1)}
+    latin = regex_class([(code, code) for code in range(0x100) if (code in inside) != negated], "java")
+    wide = regex_class([pair for pair in ranges if pair[0] >= 0x100], "java")
+    beyond = rf"[\x{{100}}-\x{{10ffff}}&&[{'^' if negated else ''}{wide}]]" if wide else ""
+    return f"[{latin}{beyond}]"

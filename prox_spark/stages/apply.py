@@ -56,7 +56,10 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_
     # The key of a row that is not ready matches nothing, and differs from row to row: were it NULL, all such rows
     # would land in one task.
     key = F.when(ready, F.col("text_sha256")).otherwise(F.concat(F.lit("-"), F.col("doc_id")))
-    joined = rows.withColumn("key", key).join(_one_each(programs, pass_), on="key", how="left")
+    mine = first_programs(programs, pass_).select(
+        F.col("text_sha256").alias("key"), "chunks", "error", F.lit(True).alias("found")
+    )
+    joined = rows.withColumn("key", key).join(mine, on="key", how="left")
     executable = F.col("found") & F.col("error").isNull()
     result = columns.execute("text", "chunks", level=pass_.profile.level, policy=pass_.policy)
     executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
@@ -64,14 +67,17 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))
 
 
-def _one_each(programs: DataFrame, pass_: Pass) -> DataFrame:
-    # Two commands that refined the same text at once may both have stored a program. The oldest counts, always.
+def first_programs(programs: DataFrame, pass_: Pass) -> DataFrame:
+    """Give `text_sha256`, `chunks` and `error` of a pass, each text once.
+
+    Two commands that refined the same text at once may both have stored a program: the oldest counts, always.
+    """
     oldest = F.min_by(F.struct("chunks", "error"), F.struct("generated_at", "run_id"))
     return (
         programs.where(is_of(pass_))
-        .groupBy(F.col("text_sha256").alias("key"))
+        .groupBy("text_sha256")
         .agg(oldest.alias("program"))
-        .select("key", "program.chunks", "program.error", F.lit(True).alias("found"))
+        .select("text_sha256", "program.chunks", "program.error")
     )
 
 

@@ -2,9 +2,9 @@
 
 python tests/bench/bench_apply.py [PARQUET with the columns text and keep] [--rounds 3] [--copies 4]
 
-Each page's `keep` labels become the programs of its chunks, as a perfect model would write them. All three run from this
-process on one core, by turns; the best round counts, because other work on the machine only slows a round. The ratios
-are of CPU time, which a busy machine changes less.
+Each page's `keep` labels become the programs of its chunks, as a perfect model would write them. All three run from
+this process on one core, by turns; the best round counts, because other work on the machine only slows a round. The
+ratios are of CPU time, which a busy machine changes less.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def session() -> SparkSession:
 
 
 def cpu_seconds(spark: SparkSession) -> float:
-    """Give the CPU time that this process, the JVM and its Python workers have used; waiting for a busy core is none."""
+    """Give the CPU time that this process, the JVM and its Python workers have used; waiting is none."""
     virtual_machine = spark._jvm.java.lang.ProcessHandle.current()  # type: ignore[union-attr]
     processes = [virtual_machine, *virtual_machine.descendants().toList()]
     spent = [process.info().totalCpuDuration() for process in processes]

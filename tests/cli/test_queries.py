@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prox_spark.cli import main
 from prox_spark.cli.queries import ask, distinct
 from prox_spark.errors import UserError
 from prox_spark.tables import Lake
@@ -95,3 +99,29 @@ def test_a_mistake_that_only_a_late_row_shows_is_still_one_line(lake: Lake) -> N
     answer = ask(lake, "SELECT 10 / (id - 5000) AS x FROM range(0, 10000, 1, 4)")
     with pytest.raises(UserError, match="DIVIDE_BY_ZERO"):
         list(answer.rows)
+
+
+def test_an_interrupt_stops_the_jobs_and_leaves_the_session_in_order(
+    lake: Lake, spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = "SELECT sum(hash(a.id, b.id)) AS s FROM range(10000000) AS a CROSS JOIN range(1000000) AS b"
+    jobs = spark.sparkContext.statusTracker()
+    handler = signal.getsignal(signal.SIGINT)
+
+    def press() -> None:
+        while not jobs.getActiveJobsIds() and not over.wait(0.2):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    over = threading.Event()
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        assert main(["sql", endless, "--json", "--lake", lake.location]) == 130
+    finally:
+        over.set()
+        thread.join()
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) == handler
+    assert spark.range(3).count() == 3
+    assert list(jobs.getActiveJobsIds()) == []

@@ -11,6 +11,7 @@ import pytest
 from prox_spark.cli import screens
 from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import Answer
+from prox_spark.doctor import Finding
 from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
 
 INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
@@ -108,8 +109,17 @@ def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.Capt
     assert "12,345" in shown
     assert "not run" in shown
     assert "failed" not in shown
+    assert "9 → 8" in shown
     screens.history(PEOPLE, [])
     assert "no version yet" in capsys.readouterr().out
+
+
+def test_doctor_gives_every_check_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.findings(PEOPLE, [Finding("java", True, "17"), Finding("lake", False, "no such place; check --lake")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["ok", "java"], ["wrong", "lake"]]
+    screens.findings(SCRIPTS, [Finding("java", True, "17")])
+    assert json.loads(capsys.readouterr().out) == [{"name": "java", "ok": True, "detail": "17"}]
 
 
 def test_moments_and_bytes_have_a_form_in_json(capsys: pytest.CaptureFixture[str]) -> None:
