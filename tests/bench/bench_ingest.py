@@ -49,7 +49,7 @@ def copies(files: list[Path], folder: Path, size: int) -> int:
                 other = record | {"text": f"{copy} {record['text']}", "url": f"{record['url']}?copy={copy}"}
                 part += json.dumps(other, ensure_ascii=False).encode() + b"\n"
             copy += 1
-        (folder / f"c4-train.{number:05d}-of-01024.json.gz").write_bytes(gzip.compress(part, 6))
+        (folder / f"c4-train.{number:05d}-of-01024.json.gz").write_bytes(gzip.compress(part, 4))
         written, number = written + len(part), number + 1
     return written
 

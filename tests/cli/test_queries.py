@@ -109,9 +109,13 @@ def test_an_interrupt_stops_the_jobs_and_leaves_the_session_in_order(
     handler = signal.getsignal(signal.SIGINT)
 
     def press() -> None:
-        while not jobs.getActiveJobsIds() and not over.wait(0.2):
-            pass
-        os.kill(os.getpid(), signal.SIGINT)
+        seen: set[int] = set()
+        while not over.wait(1.0):  # a job that is there for longer than a second is the endless one
+            now = set(jobs.getActiveJobsIds())
+            if seen & now:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            seen = now
 
     over = threading.Event()
     thread = threading.Thread(target=press)
