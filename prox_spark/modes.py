@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import pipeline, standing
+from prox_spark import standing
 from prox_spark.config import Config
 from prox_spark.passes import Pass, resolve
 from prox_spark.stages.apply import first_programs
@@ -33,12 +33,12 @@ def compare_modes(lake: Lake, config: Config, *, limit: int = 20) -> list[dict[s
         `reference` and `why`).
     """
     passes = resolve(config)
-    return [_compared(lake, config, passes[: number + 1], limit) for number in range(len(passes))]
+    return [_compared(lake, passes[: number + 1], limit) for number in range(len(passes))]
 
 
-def _compared(lake: Lake, config: Config, passes: tuple[Pass, ...], limit: int) -> dict[str, Any]:
+def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any]:
     this = passes[-1]
-    texts, _ = standing.texts(lake, passes, pipeline.shards_of(lake, config.ingest))
+    texts = standing.texts_after(lake, passes[:-1])
     distinct = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
     programs = first_programs(lake.read("programs"), this).where("error IS NULL")
     compared = compare(distinct, programs.select("text_sha256", "chunks"), this).persist()
@@ -46,9 +46,7 @@ def _compared(lake: Lake, config: Config, passes: tuple[Pass, ...], limit: int) 
         counts = compared.agg(F.count("*").alias("texts"), F.count_if("differs").alias("differing")).collect()[0]
         differing = compared.where("differs")
         kinds = differing.groupBy("strict", "reference", "why").agg(F.count("*").alias("texts"))
-        names = lake.read("documents").select("doc_id", "url", "text_sha256")
-        names = names.union(lake.read("corpus").select("doc_id", "url", "text_sha256")).distinct()
-        listed = differing.join(names, "text_sha256").select("doc_id", "url", "strict", "reference", "why")
+        listed = differing.join(texts.drop("text"), "text_sha256").select("doc_id", "url", "strict", "reference", "why")
         return {
             "pass_name": this.name,
             **counts.asDict(),

@@ -167,7 +167,7 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
     passes = up_to(config, pass_name)
     this = passes[-1]
     started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
-    texts = standing.texts(lake, passes, shards_of(lake, config.ingest))
+    texts = standing.texts(lake, passes, _shards(lake, config.ingest))
     waves = _refine_waves(lake, started, this, texts, config, progress)
     if waves == 0:
         return RefineSummary(started.run_id, pass_name, 0, 0, 0, 0, 0, started.seconds)
@@ -266,7 +266,7 @@ def _ingest_documents(
         found,
         None if have.isEmpty() else have,
         run_id=started.run_id,
-        shards=shards_of(lake, settings),
+        shards=_shards(lake, settings),
         partitions=_files_to_write(lake, units, settings),
         observation=seen,
     )
@@ -317,7 +317,7 @@ def _refine_waves(
     lake: Lake, started: Run, this: Pass, texts: tuple[DataFrame, bool], config: Config, progress: Progress | None
 ) -> int:
     source, in_shards = texts
-    shards = shards_of(lake, config.ingest)
+    shards = _shards(lake, config.ingest)
     stage = f"refine {this.name}"
     pending = _pending(lake, source, this).persist()
     try:
@@ -344,7 +344,7 @@ def _refine_waves(
         pending.unpersist()
 
 
-def shards_of(lake: Lake, settings: IngestSettings) -> int:
+def _shards(lake: Lake, settings: IngestSettings) -> int:
     """Give the number of shards of the lake: what its first ingest was told, for life."""
     ingests = lake.read("runs").where("command = 'ingest' AND conf LIKE '%shards%'")
     first = ingests.orderBy("run_id").select("conf").first()

@@ -39,6 +39,15 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
     return ready.select("text_sha256", "text", shard), False
 
 
+def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
+    """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
+    rows = applying.unrefined(lake.read("documents")).withColumn(AT, F.lit(0))
+    for number, item in enumerate(passes):
+        rows = applying.apply(rows, lake.read("programs"), item, index=number, run_id="")
+    arrived = rows.where((F.col(AT) == len(passes)) & F.col("text").isNotNull())
+    return arrived.select("doc_id", "url", "text_sha256", "text")
+
+
 def _standing(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
     """Give the corpus rows with the number of `passes` each has gone through; NULL where it went through others."""
     wanted = json.loads(chain(passes))
