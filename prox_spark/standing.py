@@ -41,9 +41,7 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
 
 def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
     """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
-    rows = applying.unrefined(lake.read("documents")).withColumn(AT, F.lit(0))
-    for number, item in enumerate(passes):
-        rows = applying.apply(rows, lake.read("programs"), item, index=number, run_id="")
+    rows = _through(lake, applying.unrefined(lake.read("documents")).withColumn(AT, F.lit(0)), passes, run_id="")
     arrived = rows.where((F.col(AT) == len(passes)) & F.col("text").isNotNull())
     return arrived.select("doc_id", "url", "text_sha256", "text")
 
@@ -77,10 +75,15 @@ def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int,
     lost = rows.where(_is_lost(index))
     astray = lost.where(F.col(AT).isNull()).select("doc_id")
     again = applying.unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
-    moving = lost.where(F.col(AT).isNotNull()).unionByName(again)
+    return _through(lake, lost.where(F.col(AT).isNotNull()).unionByName(again), passes, run_id)
+
+
+def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
+    """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
+    programs = lake.read("programs")
     for number, item in enumerate(passes):
-        moving = applying.apply(moving, lake.read("programs"), item, index=number, run_id=run_id)
-    return moving
+        rows = applying.apply(rows, programs, item, index=number, run_id=run_id)
+    return rows
 
 
 def applied(
