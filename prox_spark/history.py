@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timezone
 from typing import Any
 
 from prox_spark.errors import UserError
@@ -18,7 +19,8 @@ def history(lake: Lake) -> list[dict[str, Any]]:
         One dict per version: those of the view `versions`, as plain values.
     """
     rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").toLocalIterator()
-    return [{**row.asDict(), "finished_at": row["finished_at"].isoformat()} for row in rows]
+    # pyspark gives times of this process's zone that do not say so.
+    return [{**row.asDict(), "finished_at": row["finished_at"].astimezone(timezone.utc).isoformat()} for row in rows]
 
 
 def document(lake: Lake, doc_id: str) -> dict[str, Any]:

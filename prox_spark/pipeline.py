@@ -258,7 +258,7 @@ def _ingest_documents(
     lake: Lake, started: Run, adapter: Adapter, units: list[Unit], snapshot: str | None, settings: IngestSettings
 ) -> dict[str, int]:
     """Write the new documents in one commit, then the bad records of the units that have some; give the counts."""
-    before = lake.version("documents")
+    before = lake.newest("documents")
     have = lake.read("documents").where(F.col("source") == adapter.name).select("doc_id", "shard")
     found = ingesting.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings)
     seen = Observation()
@@ -270,7 +270,7 @@ def _ingest_documents(
         partitions=_files_to_write(lake, units, settings),
         observation=seen,
     )
-    lake.append_after("documents", new, started.commit(), after=-1 if before is None else before)
+    lake.append_after("documents", new, started.commit(), after=before)
     counts = seen.get
     if counts["quarantined"]:
         damaged = [units[number] for number in counts["damaged"]]
@@ -299,9 +299,9 @@ def _publish(lake: Lake, started: Run) -> int:
 
 
 def _append_corpus(lake: Lake, documents: DataFrame, started: Run) -> int:
-    before = lake.version("corpus")
+    before = lake.newest("corpus")
     rows = applying.unrefined(documents).withColumn("run_id", F.lit(started.run_id))
-    return lake.append_after("corpus", rows, started.commit(), after=-1 if before is None else before)
+    return lake.append_after("corpus", rows, started.commit(), after=before)
 
 
 # -- refine, step by step ----------------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from prox_spark import schema, views
 from prox_spark.errors import LakeError, RunError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 CATALOG_SCHEMA = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 # Time travel lasts as long as the log and the removed files do; Delta's defaults are 30 and 7 days.
@@ -134,6 +135,11 @@ class Lake:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
         return None if row is None else int(row[0])
 
+    def newest(self, table: str) -> int:
+        """Give the number of the newest version, -1 before the first: what `append_after` wants to know."""
+        version = self.version(table)
+        return -1 if version is None else version
+
     def versions(self, table: str, *, after: int = -1) -> list[Version]:
         """List the versions that this package wrote, oldest first; maintenance commits are not among them.
 
@@ -141,14 +147,12 @@ class Lake:
             table: The table.
             after: Only versions with a greater number.
         """
-        newest = self.version(table)
-        if newest is None or newest <= after:
+        if not self.exists(table):
             return []
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT {newest - max(after, -1)}")
         found = []
-        for row in history.select("version", "timestamp", "userMetadata").orderBy("version").toLocalIterator():
+        for row in reversed(self._history(table, after)):
             commit = _commit(row["userMetadata"])
-            if commit is not None and row["version"] > after:
+            if commit is not None:
                 found.append(Version(int(row["version"]), row["timestamp"].isoformat(), commit))
         return found
 
@@ -222,6 +226,16 @@ class Lake:
             if version.commit == commit:
                 return version.version
         raise RunError(BUSY)
+
+    def _history(self, table: str, after: int) -> list[Row]:
+        """Give the commits with a greater number than `after`, newest first; mostly one query of a few rows."""
+        limit = 16
+        while True:
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT {limit}")
+            rows = history.select("version", "timestamp", "userMetadata").collect()
+            if len(rows) < limit or rows[-1]["version"] <= after + 1:
+                return [row for row in rows if row["version"] > after]
+            limit *= 16
 
     def _create_database(self, *, create: bool) -> None:
         with self._explained("open"):
@@ -331,7 +345,7 @@ def check_place(location: str, *, create: bool) -> None:
 
 def absolute(location: str) -> str:
     """Give the absolute form of a folder; a URI with a scheme stays as it is."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", location):
+    if URI.match(location):
         return location.rstrip("/")
     return os.path.abspath(os.path.expanduser(location))
 
@@ -367,7 +381,7 @@ def _forgetful_place(spark: SparkSession, location: str) -> str | None:
 
 
 def _check_folder(folder: str, *, create: bool) -> None:
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", folder):
+    if URI.match(folder):
         return  # what an object store allows shows at the first write
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise LakeError(f"{folder} is a file; a lake is a folder or catalog.schema")

@@ -118,6 +118,7 @@ class Invocation:
             spark, ours = None, False
             try:
                 with reporter.waiting("starting Spark"), uninterrupted():
+                    from prox_spark.cli.tasks import watched
                     from prox_spark.tables import Lake, check_place
 
                     check_place(config.lake, create=create)
@@ -127,7 +128,8 @@ class Invocation:
                     spark = session(verbose=self.verbose, brief=brief, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
                     lake = Lake.open(spark, config.lake, create=create)
-                yield lake, reporter
+                with watched(spark, reporter.tasks):
+                    yield lake, reporter
             except KeyboardInterrupt:
                 if spark is not None:
                     with contextlib.suppress(Exception):

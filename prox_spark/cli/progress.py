@@ -73,9 +73,20 @@ class Reporter:
             self._finish()
             self._begin(step)
         if self._task is not None:
-            self._bar.update(self._task, total=step.total or None, completed=step.done, tokens=step.tokens)
+            self._bar.update(self._task, total=step.total or None, completed=step.done, tokens=step.tokens, tasks="")
         if 0 < step.total <= step.done or self._clock() - self._written >= LINE_SECONDS:
             self._write(step)
+
+    def tasks(self, done: int, total: int) -> None:
+        """Show how many of Spark's tasks have ended inside the step; may be called from another thread."""
+        task = self._task
+        if task is None:
+            return
+        self._bar.update(task, tasks=f"{done:,} of {total:,} tasks")
+        now = self._clock()
+        if now - self._written >= LINE_SECONDS:
+            self._written = now
+            self._write_line(f"{done:,} of {total:,} tasks, {duration(now - self._started)}")
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -101,7 +112,8 @@ class Reporter:
         task = self._bar.tasks[self._bar.task_ids.index(self._task)]
         # A stage that has ended is full, also where nobody ever knew how much there was to do.
         total = task.total or task.completed or 1
-        self._bar.update(self._task, total=total, completed=total, counted=bool(task.total or task.completed))
+        counted = bool(task.total or task.completed)
+        self._bar.update(self._task, total=total, completed=total, counted=counted, tasks="")
         self._task = self._stage = None
 
     def _write(self, step: Step) -> None:
@@ -154,4 +166,5 @@ class _Numbers(ProgressColumn):
         elapsed = (task.finished_time if task.finished else task.elapsed) or 0.0
         if not task.fields.get("counted", True):
             return Text(duration(elapsed), style="dim")
-        return Text(numbers(task.completed, task.total, task.fields.get("tokens", 0), elapsed), style="dim")
+        known = [numbers(task.completed, task.total, task.fields.get("tokens", 0), elapsed), task.fields.get("tasks")]
+        return Text(", ".join(part for part in known if part), style="dim")

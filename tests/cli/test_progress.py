@@ -46,6 +46,21 @@ def test_a_stage_of_unknown_length_is_a_line_when_it_is_over() -> None:
     assert reported(steps).splitlines() == ["ingest: 1:05", "apply doc: 10 of 10 documents, 5.0 s"]
 
 
+def test_spark_tasks_show_how_far_a_step_of_unknown_length_is() -> None:
+    clock, stream = Clock(), io.StringIO()
+    with Reporter(Console(file=stream, width=100, color_system=None), shown=True, clock=clock) as reporter:
+        reporter.tasks(1, 2)  # no step has begun: nothing to add to
+        reporter(Step("ingest", 0, 0))
+        for second in range(1, 26):
+            clock.now = float(second)
+            reporter.tasks(second, 40)
+    assert stream.getvalue().splitlines() == [
+        "ingest: 10 of 40 tasks, 10 s",
+        "ingest: 20 of 40 tasks, 20 s",
+        "ingest: 25 s",
+    ]
+
+
 def test_quiet_shows_nothing() -> None:
     steps = [(0.0, Step("refine doc", 0, 10)), (60.0, Step("refine doc", 10, 10))]
     assert reported(steps, shown=False) == ""

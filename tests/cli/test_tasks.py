@@ -1,0 +1,31 @@
+"""Spark's own tasks as progress: told while they run, and nowhere in the way."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.errors import PySparkAttributeError
+from pyspark.sql import SparkSession
+
+from prox_spark.cli import tasks
+
+pytestmark = pytest.mark.spark
+
+
+def test_tasks_are_told_while_a_job_runs(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "SECONDS", 0.05)
+    told: list[tuple[int, int]] = []
+    with tasks.watched(spark, lambda done, total: told.append((done, total))):
+        slow = spark.range(0, 4, 1, 4).selectExpr("reflect('java.lang.Thread', 'sleep', 300L)")
+        slow.write.format("noop").mode("overwrite").save()
+    assert told
+    assert all(0 <= done <= total == 4 for done, total in told)
+
+
+def test_a_session_that_cannot_tell_is_left_alone() -> None:
+    class Remote:
+        @property
+        def sparkContext(self) -> object:  # noqa: N802
+            raise PySparkAttributeError("not supported over Spark Connect")
+
+    with tasks.watched(Remote(), lambda done, total: None):  # type: ignore[arg-type]
+        pass
