@@ -16,7 +16,9 @@ from prox_spark.config import load
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "conf" / "databricks"
 
-jobs = pytest.importorskip("databricks.bundles.jobs", reason="pip install databricks-bundles, it is among the extra dev")
+jobs = pytest.importorskip(
+    "databricks.bundles.jobs", reason="pip install databricks-bundles, it is among the extra dev"
+)
 
 SECTIONS = {
     "": {"artifacts", "bundle", "include", "permissions", "presets", "resources", "run_as", "sync", "targets",
