@@ -3,6 +3,8 @@
     python3 conf/cluster/wheel.py --to dist
 
 pip would otherwise install PyPI's pyspark over the one of Databricks or EMR. The version says so: 0.1.0+cluster.
+Beside it lies the same file as prox_spark.zip, for --py-files and spark.submit.pyFiles: Spark puts a .zip on the path
+of the Python workers, and would ignore a .whl.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,9 +29,13 @@ def build(to: Path) -> Path:
     """Build the wheel into the folder `to` and give its path; older ones there go."""
     with tempfile.TemporaryDirectory() as draft:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
+        if importlib.util.find_spec("hatchling"):
+            pip.append("--no-build-isolation")  # what builds it is here already, and no network is needed
         subprocess.run([*pip, "--wheel-dir", draft, str(ROOT)], check=True)
         (ordinary,) = Path(draft).glob("prox_spark-*.whl")
-        return without_spark(ordinary, to)
+        wheel = without_spark(ordinary, to)
+    shutil.copyfile(wheel, to / "prox_spark.zip")
+    return wheel
 
 
 def without_spark(ordinary: Path, to: Path) -> Path:
