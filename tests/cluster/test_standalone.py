@@ -124,7 +124,6 @@ def settings(cluster: Cluster, wheel: Path) -> Path:
     spark |= {
         "spark.master": cluster.master,
         "spark.submit.pyFiles": str(wheel.with_name("prox_spark.zip")),
-        "spark.executorEnv.PYSPARK_PYTHON": sys.executable,
         "spark.pyspark.python": sys.executable,
         "spark.driver.memory": "1g",
         "spark.driver.host": "127.0.0.1",
