@@ -58,7 +58,7 @@ class Cluster:
     environ: dict[str, str]
 
 
-def until(ready: Callable[[], object], what: str, seconds: float = 90) -> None:
+def until(ready: Callable[[], object], what: str, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, f"{what} did not happen within {seconds:.0f} s"
@@ -133,6 +133,8 @@ def settings(cluster: Cluster, wheel: Path) -> Path:
         "spark.sql.shuffle.partitions": 2,
         "spark.databricks.delta.snapshotPartitions": 1,
         "spark.sql.codegen.wholeStage": False,
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m",
+        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m",
     }
     filled = {
         "lake": str(cluster.folder / "lake"),
@@ -162,12 +164,15 @@ def test_both_passes_survive_a_worker_that_is_killed(spark: SparkSession, cluste
     running = subprocess.Popen(
         [*program, "run"], env=environ, cwd=cluster.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    commits = cluster.folder / "lake" / "programs" / "_delta_log"
-    until(lambda: len([*commits.glob("*.json")]) > 2 or running.poll() is not None, "the second wave")
-    assert running.poll() is None, running.communicate()[1]
-    cluster.workers[0].kill()
-    waves_before = len([*commits.glob("*.json")]) - 1
-    said, complained = running.communicate(timeout=240)
+    try:
+        commits = cluster.folder / "lake" / "programs" / "_delta_log"
+        until(lambda: len([*commits.glob("*.json")]) > 2 or running.poll() is not None, "the second wave")
+        assert running.poll() is None, running.communicate()[1]
+        cluster.workers[0].kill()
+        waves_before = len([*commits.glob("*.json")]) - 1
+        said, complained = running.communicate(timeout=240)
+    finally:
+        running.kill()
     assert running.returncode == 0, complained
 
     shipped = {path.relative_to(cluster.folder).parts[0] for path in cluster.folder.glob("*/app-*/*/prox_spark.zip")}
