@@ -6,7 +6,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark check format bench-ingest bench-apply clean
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster check format bench-ingest bench-apply bench-scale \
+        wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -22,6 +23,16 @@ test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark, in seconds
 
 test-spark: $(VENV)/.installed-dev  ## the tests on a local Spark session
 	@$(BIN)/python -m pytest -m spark
+
+OLDEST := .venv-oldest
+# pyspark 4.0 leaves sockets to the garbage collector; that is its own affair, and newer ones close them.
+OLDEST_OPTIONS := -W "ignore:unclosed:ResourceWarning" -W "ignore::pytest.PytestUnraisableExceptionWarning"
+
+test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta: pyspark 4.0.2, Delta 4.0.1
+	@$(OLDEST)/bin/python -m pytest $(OLDEST_OPTIONS) --ignore=tests/engines/test_transformers.py
+
+test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
+	@$(BIN)/python -m pytest tests/cluster
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }
@@ -39,8 +50,14 @@ bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark w
 bench-apply: $(VENV)/.installed  ## apply in documents a second
 	@$(BIN)/python tests/bench/bench_apply.py
 
+bench-scale: $(VENV)/.installed  ## ingest and both passes at three sizes up to 1 GB: time and peak memory
+	@$(BIN)/python tests/bench/bench_scale.py
+
+wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
+	@$(BIN)/python conf/cluster/wheel.py --to dist
+
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis demo-lake
+	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis demo-lake
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
@@ -49,6 +66,13 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; \
 	  rm -rf $(VENV); exit 1; }
+
+$(OLDEST)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constraints-oldest.txt
+	@$(PYTHON) -m venv $(OLDEST)
+	@grep -v -E '^(pyspark|delta-spark|py4j)==' constraints.txt > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install \
+	  -c $(OLDEST)/constraints.txt -c constraints-oldest.txt -e ".[dev]"
+	@touch $@
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing prox_spark into $(VENV), 600 MB, a few minutes the first time"

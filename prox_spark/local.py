@@ -129,6 +129,9 @@ def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> Sp
         # Workers would otherwise run the python3 of PATH, which need not have the packages of this one.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    elif "spark.pyspark.python" in settings:
+        # spark-submit heeds this setting; a session that Python starts would have workers run the python3 of PATH.
+        os.environ.setdefault("PYSPARK_PYTHON", settings["spark.pyspark.python"])
     conf = pyspark.SparkConf().setAll(list(settings.items()))
     with contextlib.ExitStack() as stack:
         log = _log_file(logs) if logs else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["job", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,3 +17,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # nothing has begun yet
         return 130
     return enter(argv)
+
+
+def job() -> None:
+    """Run one command line as the task of a scheduler that looks at exceptions and not at what a function returns.
+
+    Databricks calls the entry point of a wheel task as a function: the exit code of `main` would be lost, and a failed
+    command would count as done.
+
+    Raises:
+        SystemExit: The command did not succeed; holds its exit code.
+    """
+    code = main()
+    if code:
+        raise SystemExit(code)

@@ -1,0 +1,179 @@
+"""Measure how time and memory grow with the corpus: ingest and both passes, at several sizes, each in a new process.
+
+python tests/bench/bench_scale.py [--megabytes 250 500 1000] [--cores 2] [--json FILE]
+
+Real pages are varied until they hold so many MB of JSON: each copy of a page has another beginning and another URL, so
+that no text occurs twice. The programs are the rules engine's, which needs no model; what a model costs comes on top.
+Spark runs as `local-cluster`: driver and executors are processes of their own, and the peak resident memory of each
+kind is read from the kernel. The heaps are the same at every size: a driver that collected a corpus would fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench_ingest import SAMPLE, SHARED, copies
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = {
+    "driver JVM": b"org.apache.spark.deploy.SparkSubmit",
+    "executor JVM": b"CoarseGrainedExecutorBackend",
+    "Python worker": b"pyspark.daemon",
+}
+
+
+class Memory(threading.Thread):
+    """Watch the processes below this one and keep the highest peak of each kind, in MB."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peaks: dict[str, float] = {}
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """Look twice a second until `stop`."""
+        while not self._done.wait(0.5):
+            self.look()
+
+    def stop(self) -> dict[str, float]:
+        """Look once more, and give the peaks."""
+        self._done.set()
+        self.join()
+        self.look()
+        return self.peaks
+
+    def look(self) -> None:
+        """Read the peak of every process of the session."""
+        self._keep("driver Python", os.getpid())
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    if os.getsid(int(folder.name)) != os.getsid(0):
+                        continue
+                    line = (folder / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                for kind, mark in KINDS.items():
+                    if mark in line:
+                        self._keep(kind, int(folder.name))
+
+    def _keep(self, kind: str, pid: int) -> None:
+        try:
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return
+        peak = next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
+        self.peaks[kind] = max(self.peaks.get(kind, 0.0), peak)
+
+
+def measured(files: Path, lake_folder: Path, cores: int) -> dict[str, Any]:
+    """Take the files through the line in this process, and give the seconds of each step and the peaks of memory."""
+    from prox_spark import pipeline
+    from prox_spark.config import load
+    from prox_spark.session import session
+    from prox_spark.tables import Lake
+
+    memory = Memory()
+    memory.start()
+    spark = session(
+        **{
+            "spark.master": f"local-cluster[{cores},1,1536]",
+            "spark.driver.memory": "1g",
+            "spark.executor.memory": "1536m",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.enabled": False,
+            "spark.ui.showConsoleProgress": False,
+            "spark.sql.shuffle.partitions": 8,
+            "spark.default.parallelism": cores,
+            "spark.databricks.delta.snapshotPartitions": 1,
+            "spark.sql.parquet.compression.codec": "zstd",
+            "spark.sql.execution.arrow.maxRecordsPerBatch": 1024,
+            "spark.executor.extraJavaOptions": "-XX:+UseParallelGC -Xss4m",
+            "spark.pyspark.python": sys.executable,
+            "spark.executorEnv.PYTHONPATH": str(ROOT),
+        }
+    )
+    config = load(overrides=["refine.wave_texts=20000"])
+    lake = Lake.open(spark, str(lake_folder))
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, step: Callable[[], Any]) -> Any:
+        begin = time.monotonic()
+        result = step()
+        seconds[name] = round(time.monotonic() - begin, 1)
+        return result
+
+    summary = timed("ingest", lambda: pipeline.ingest(lake, "c4", [str(files)], settings=config.ingest))
+    for item in config.passes:
+        timed(f"refine {item.name}", lambda item=item: pipeline.refine(lake, item.name, config=config))
+        timed(f"apply {item.name}", lambda item=item: pipeline.apply(lake, item.name, config=config))
+    stored = sum(path.stat().st_size for path in lake_folder.rglob("*.parquet"))
+    spark.stop()
+    peaks = {kind: round(peak) for kind, peak in memory.stop().items()}
+    return {"documents": summary.documents, "seconds": seconds, "peak_mb": peaks, "lake_mb": round(stored / 1e6)}
+
+
+def one_size(megabytes: int, cores: int) -> dict[str, Any]:
+    """Write files of that size and measure them in a new process, whose session of processes is its own."""
+    source = sorted((SHARED if SHARED.is_dir() else SAMPLE).glob("en.noclean/*.json.gz"))
+    with tempfile.TemporaryDirectory(prefix="prox-spark-scale-") as name:
+        folder = Path(name)
+        (folder / "files").mkdir()
+        size = copies(source, folder / "files", megabytes * 1_000_000)
+        command = [sys.executable, __file__, "--measure", str(folder), "--cores", str(cores)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True)
+    return {"megabytes": round(size / 1e6), **json.loads(done.stdout.splitlines()[-1])}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write the measurements as a Markdown table."""
+    steps, kinds = list(rows[0]["seconds"]), sorted(rows[0]["peak_mb"])
+    head = [
+        "MB of JSON",
+        "documents",
+        *(f"{step}, s" for step in steps),
+        "lake, MB",
+        *(f"{kind}, MB" for kind in kinds),
+    ]
+    lines = [f"| {' | '.join(head)} |", f"|{'---:|' * len(head)}"]
+    for row in rows:
+        values = [row["megabytes"], row["documents"], *row["seconds"].values(), row["lake_mb"]]
+        lines.append(
+            f"| {' | '.join(str(value) for value in [*values, *(row['peak_mb'].get(k, '') for k in kinds)])} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure all sizes, smallest first."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[250, 500, 1000])
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="also write the measurements to this file")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        print(json.dumps(measured(given.measure / "files", given.measure / "lake", given.cores)))
+        return
+    rows = []
+    for megabytes in sorted(given.megabytes):
+        rows.append(one_size(megabytes, given.cores))
+        print(json.dumps(rows[-1]), flush=True)
+        if given.json:
+            given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What a user does over Spark Connect, in a process without a JVM: the whole line, versions, SQL; prints JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from pyspark.sql import SparkSession
+
+from prox_spark import Lake, demo, register_functions, session
+from prox_spark.config import load
+from prox_spark.history import history
+from prox_spark.modes import compare_modes
+from prox_spark.pipeline import apply
+
+
+def main() -> None:
+    """Do all of it."""
+    lake = Lake.open(session(), sys.argv[1])
+    assert not hasattr(SparkSession, "_instantiatedContext") and "connect" in type(lake.spark).__module__
+    config = load(overrides=["refine.wave_texts=200", "refine.partitions=2"])
+    shown = demo.build(lake, config)
+    stricter = apply(lake, "chunk", config=load(overrides=["passes.chunk.policy.min_words=80"]))
+    register_functions(lake.spark)
+    words = "SELECT prox_words(text) AS words, words_after FROM corpus WHERE text IS NOT NULL"
+    told = {
+        "documents": shown.documents,
+        "versions": [row["version"] for row in history(lake)],
+        "counts": [lake.read("corpus", row["version"]).count() for row in history(lake)],
+        "dropped": [shown.passes[-1].dropped, stricter.dropped],
+        "wrong_words": lake.sql(f"SELECT count(*) AS n FROM ({words}) WHERE words != words_after").collect()[0]["n"],
+        "parsed": lake.sql("SELECT prox_parse('drop_doc()').ops[0].op AS op").collect()[0]["op"],
+        "edits": lake.sql("SELECT count(*) AS n FROM edits WHERE status = 'applied'").collect()[0]["n"],
+        "differing": [item["differing"] for item in compare_modes(lake, config)],
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The line over Spark Connect, as serverless and shared clusters have it: no JVM, no RDD, no cluster settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.spark
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+
+def without_spark() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK", "SPARK"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("grpc", reason="pip install grpcio grpcio-status googleapis-common-protos, they are in dev")
+    folder = tmp_path_factory.mktemp("connect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), str(folder), port],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=without_spark(),
+            cwd=folder,
+        )
+        assert server.stdin is not None and server.stdout is not None
+        try:
+            line = server.stdout.readline().strip()
+            assert line.startswith("sc://"), (folder / "server.log").read_text(encoding="utf-8")[-2000:]
+            yield line
+        finally:
+            server.stdin.close()
+            try:
+                server.wait(60)
+            except subprocess.TimeoutExpired:
+                server.kill()
+            server.stdout.close()
+
+
+def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", str(HERE / "client.py"), str(tmp_path / "lake")]
+    environ = {**without_spark(), "SPARK_REMOTE": address}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=280, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["documents"] == 193
+    assert told["versions"] == [0, 1, 2, 3, 4]
+    assert told["counts"][1:] == [193] * 4  # no pass changes the number of rows
+    assert told["dropped"][1] > told["dropped"][0]
+    assert (told["wrong_words"], told["parsed"]) == (0, "drop_doc")
+    assert told["edits"] > 100
+    assert told["differing"] == [0, 0]
+
+
+def test_no_module_touches_the_jvm_or_an_rdd_without_a_check() -> None:
+    found = {}
+    for path in (ROOT / "prox_spark").rglob("*.py"):
+        code = path.read_text(encoding="utf-8")
+        if hits := re.findall(r"\._jvm|\._jsparkSession|\._jdf|\.rdd\b|\.sparkContext|\._sc\b|accumulator", code):
+            found[path.name] = hits
+    assert found == {"session.py": [".sparkContext"]}  # behind a check, in `parallelism`

@@ -1,0 +1,74 @@
+"""The notebooks: committed without output, a few lines a cell, and each runs from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LONGEST_CELL = 24
+
+
+def cells(path: Path, kind: str) -> list[dict[str, Any]]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return [cell for cell in document["cells"] if cell["cell_type"] == kind]
+
+
+def test_there_are_four_in_order() -> None:
+    assert [path.name[:3] for path in NOTEBOOKS] == ["01_", "02_", "03_", "04_"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_output_and_opens_with_a_title(path: Path) -> None:
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells(path, "code"))
+    assert cells(path, "markdown")[0]["source"][0].startswith("# ")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_has_few_lines_and_no_magic_of_one_platform(path: Path) -> None:
+    for cell in cells(path, "code"):
+        assert len(cell["source"]) <= LONGEST_CELL
+        assert not [line for line in cell["source"] if line.startswith(("%", "!")) or "dbutils" in line]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder in which the notebooks run, one after the other, as a user would; they share one lake."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    shutil.copy(ROOT / "notebooks" / "gold.parquet", folder)
+    return folder
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
+def test_a_notebook_runs_from_top_to_bottom(path: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="pip install nbformat nbclient ipykernel, they are in dev")
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(desk)}})
+    client.execute()
+    if "PROX_SPARK_KEEP_NOTEBOOKS" in os.environ:  # to look at them
+        nbformat.write(notebook, Path(os.environ["PROX_SPARK_KEEP_NOTEBOOKS"]) / path.name)
+    images = [
+        output
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    assert images, "a notebook without a plot"
+    assert not [
+        cell for cell in notebook.cells if any(item.get("name") == "stderr" for item in cell.get("outputs", []))
+    ]
