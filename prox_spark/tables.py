@@ -45,6 +45,7 @@ class Commit:
         pass_name: The pass, None outside one.
         wave: 0-based wave of a refine; 0 elsewhere.
         passes: JSON list of the passes that the corpus has gone through after this commit, in order.
+        conf: The settings that decide its result, as JSON; what `runs` says of them if the command is killed.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class Commit:
     pass_name: str | None = None
     wave: int = 0
     passes: str | None = None
+    conf: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,35 @@ class Lake:
         """
         self._write("corpus", frame, commit, "prox_spark.corpus", after + 1, where=where)
         return self._written("corpus", commit, after=after)
+
+    def change(self, table: str, statement: str, commit: Commit, *, after: int) -> int | None:
+        """Run one statement that removes or changes rows, as a commit of ours.
+
+        Args:
+            table: The table that the statement writes.
+            statement: MERGE, DELETE or UPDATE, with qualified names.
+            commit: Who writes.
+            after: Version that the statement was made for.
+
+        Returns:
+            The version it made; None where it found nothing to change.
+
+        Raises:
+            RunError: Another command wrote the table since `after`; nothing was changed.
+        """
+        if self.version(table) != after:
+            raise RunError(BUSY)
+        transaction = {"txnAppId": f"prox_spark.{table}", "txnVersion": str(after + 1)}
+        keys = {f"spark.databricks.delta.write.{name}": value for name, value in transaction.items()}
+        with self._explained("write"), self._metadata(commit):
+            try:
+                for key, value in keys.items():
+                    self.spark.conf.set(key, value)
+                self.spark.sql(statement)
+            finally:
+                for key in keys:
+                    self.spark.conf.unset(key)
+        return next((made.version for made in self.versions(table, after=after) if made.commit == commit), None)
 
     def sql(self, query: str) -> DataFrame:
         """Run a query in which the lake's tables and views go by their plain names."""
