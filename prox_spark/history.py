@@ -8,6 +8,7 @@ from prox_spark.audit.documents import find
 from prox_spark.audit.retention import Retention, retention
 from prox_spark.tables import Lake
 
+
 def history(lake: Lake) -> list[dict[str, Any]]:
     """List the versions of `corpus`, oldest first.
 

@@ -66,14 +66,16 @@ class PastPass:
 def past(keys: Sequence[Mapping[str, Any]]) -> tuple[PastPass, ...]:
     """Read a chain of passes, as versions record it; the opposite of `chain`.
 
-    >>> past([{"name": "doc", "fingerprint": "1f", "level": "document", "policy": {"min_words": 5}}])[0].policy.min_words
-    5
+    >>> past([{"name": "doc", "fingerprint": "1f", "level": "document", "policy": {}}])[0].level
+    'document'
 
     Raises:
         LakeError: An older version of prox_spark wrote it, and did not say enough.
     """
     try:
-        return tuple(PastPass(item["name"], item["fingerprint"], item["level"], Policy(**item["policy"])) for item in keys)
+        return tuple(
+            PastPass(item["name"], item["fingerprint"], item["level"], Policy(**item["policy"])) for item in keys
+        )
     except (KeyError, TypeError) as error:
         raise LakeError(f"a version was made by another version of prox_spark, its passes lack {error}") from error
 

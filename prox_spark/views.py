@@ -1,4 +1,4 @@
-"""The views of a lake, one row each: `refined` (documents with text), `versions`, `edits` (operations), `removed` (lines).
+"""The views of a lake: `refined` (rows with text), `versions`, `edits` (one row per operation), `removed` (per line).
 
 `edits` and `removed` follow the lineage of the newest version: the versions whose passes it still stands on.
 """

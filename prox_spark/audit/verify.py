@@ -156,7 +156,7 @@ def _expected(lake: Lake, number: int, documents: DataFrame) -> DataFrame:
     rows = lake.read("corpus", number).select("doc_id")
     mine = F.col("ingest_run_id").isin([row["run_id"] for row in published.collect()])
     there = documents.where(mine).select("doc_id")
-    return there.union(documents.select("doc_id").join(rows, "doc_id", "left_semi"))
+    return there.union(documents.select("doc_id").join(rows, "doc_id", "left_semi")).distinct()
 
 
 def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
@@ -166,10 +166,10 @@ def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
         groups.setdefault(json.dumps(keys, sort_keys=True), []).append(run_id)
     there = {row["run_id"] for row in tables.rows.select("run_id").distinct().collect()}
     found = []
-    for keys, run_ids in groups.items():
+    for written, run_ids in groups.items():
         if here := there.intersection(run_ids):
             rows = tables.rows.where(F.col("run_id").isin(sorted(here)))
-            found.append(checking.replayed(rows, tables.documents, tables.programs, passes.past(json.loads(keys))))
+            found.append(checking.replayed(rows, tables.documents, tables.programs, passes.past(json.loads(written))))
     known = {run_id for run_ids in groups.values() for run_id in run_ids}
     if unknown := there - known:
         rows = tables.rows.where(F.col("run_id").isNull() | F.col("run_id").isin(sorted(filter(None, unknown))))

@@ -1,7 +1,7 @@
 """Check corpus rows and programs against what they must be: replayed from documents, re-parsed from completions.
 
-Frame in, frame out; no table is touched and no action is called. Replaying runs in the JVM; parsing again is done by the
-parser, in Python workers.
+Frame in, frame out; no table is touched and no action is called. Replaying runs in the JVM; parsing again is done by
+the parser, in Python workers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes:
     again = _from_operations(passes).alias("again")
     wrong = _wrong(len(passes))
     checked = going.select("*", again).select("doc_id", F.filter(F.array(*wrong), F.isnotnull).alias("wrong"))
-    return checked.select("doc_id", F.explode("wrong").alias("w")).select("w.check", F.col("doc_id").alias("key"), "w.detail")
+    return checked.select("doc_id", F.explode("wrong").alias("w")).select(
+        "w.check", F.col("doc_id").alias("key"), "w.detail"
+    )
 
 
 def _from_operations(passes: Sequence[PastPass]) -> Column:
@@ -141,7 +143,11 @@ def _reparse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     kind = pa.schema([(name, pa.string()) for name in ("check", "key", "detail")])
     for batch in batches:
         rows = [
-            {"check": "program", "key": f"{row['text_sha256']}/{row['pass_name']}/{chunk['chunk_index']}", "detail": why}
+            {
+                "check": "program",
+                "key": f"{row['text_sha256']}/{row['pass_name']}/{chunk['chunk_index']}",
+                "detail": why,
+            }
             for row in batch.to_pylist()
             for chunk in row["chunks"]
             if (why := other_than_parsed(chunk))
