@@ -203,7 +203,7 @@ def properties(lake: Lake, table: str) -> dict[str, str]:
 
 
 def _set_retention(lake: Lake, table: str) -> None:
-    if missing := {key: RETENTION for key in DEFAULTS.keys() - properties(lake, table).keys()}:
+    if missing := dict.fromkeys(DEFAULTS.keys() - properties(lake, table).keys(), RETENTION):
         _set(lake, table, missing)
 
 

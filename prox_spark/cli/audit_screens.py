@@ -210,3 +210,10 @@ def maintained(options: Invocation, done: Maintenance, *, dry_run: bool) -> None
     for line in done.warnings:
         console.print(Text(line, "yellow"))
     return None
+
+
+def reported(options: Invocation, path: str, size: int) -> None:
+    """Say where the report is."""
+    if options.json:
+        return print_json({"path": path, "bytes": size})
+    return options.console().print(Text(f"{path} ({size / 1e6:.1f} MB): open it in a browser"), soft_wrap=True)

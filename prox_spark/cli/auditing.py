@@ -180,3 +180,35 @@ def maintain(
         with progress.waiting("maintaining"):
             done = keep_up(lake, keep_days=keep_days, dry_run=dry_run)
     screens.maintained(options, done, dry_run=dry_run)
+
+
+@app.command()
+@with_options
+def report(
+    options: Invocation,
+    version: Version = None,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The HTML file.")] = "report.html",
+    gallery: Annotated[int, typer.Option(min=0, max=100, metavar="N", help="Documents before and after.")] = 12,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number draws other documents.")] = 0,
+) -> None:
+    """Write one HTML page about a version: numbers, charts, removed lines, documents before and after, cost.
+
+    The page needs no network; it can be sent and printed.
+
+    [dim]prox-spark report -o report.html[/dim]
+    [dim]prox-spark report v1.0 -o v1.0.html --gallery 30[/dim]
+    """
+    target = Path(output)
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise UserError(f"--output must be a file in a folder that is there, got {output}")
+    config = options.config()
+    with options.open(config, create=False, brief=True) as (lake, progress):
+        from prox_spark.report import report as write
+
+        with progress.waiting("writing the report"):
+            page = write(lake, version, gallery=gallery, seed=seed)
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    screens.reported(options, str(target), len(page.encode()))
