@@ -6,6 +6,7 @@ serves light, dark and print.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -34,8 +35,10 @@ VARIABLES = {
 }
 PLACEHOLDERS = {variable.removeprefix("--"): placeholder for placeholder, variable in VARIABLES.items()}
 OUTCOMES = ("kept", "edited", "dropped", "failed", "not_run")
-WIDTH = 560
+WIDTH = 620
 LONGEST_LABEL = 24
+PADDING = {"left": 28, "right": 12, "top": 5, "bottom": 5}
+"""Room for labels in fonts that are wider than the one they were measured in."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -129,7 +132,7 @@ def _bars(
     colours = colours or [PLACEHOLDERS[name.replace("_", "-")] for name in names]
     rank = {name: at for at, name in enumerate(names)}
     ranked = [{**row, "order": rank[row[series]]} for row in values]
-    axis = {"format": "%" if stack == "normalize" else "~s", "title": title or number}
+    axis = {"format": "%" if stack == "normalize" else "~s", "title": title or number, "tickCount": 6}
     scale = {"domain": list(names), "range": list(colours)}
     return _draw(
         {
@@ -157,7 +160,7 @@ def _draw(spec: Mapping[str, Any]) -> str:
         import vl_convert
     except ImportError as error:
         raise SessionError("the report draws its charts with vl-convert: pip install vl-convert-python") from error
-    drawn = vl_convert.vegalite_to_svg(json.dumps({"width": WIDTH, **spec, "config": _config()}))
+    drawn = vl_convert.vegalite_to_svg(json.dumps({"width": WIDTH, "padding": PADDING, **spec, "config": _config()}))
     return _themed(str(drawn))
 
 
@@ -179,7 +182,8 @@ def _themed(svg: str) -> str:
     """Turn placeholders into CSS variables, and let the SVG shrink with the page."""
     for placeholder, variable in VARIABLES.items():
         svg = svg.replace(f'"{placeholder}"', f'"var({variable})"')
-    # Ids of clip paths would be the same in each chart of a page; nothing here needs one.
+    own = hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids are those of the page, and each chart numbers its own
+    svg = re.sub(r'(id="|url\(#)(?=\w)', rf"\g<1>c{own}-", svg)
     svg = re.sub(r' width="(\d+)" height="(\d+)"', r' width="\1" style="max-width:100%;height:auto"', svg, count=1)
     return svg.replace('font-family="sans-serif"', 'font-family="inherit"')
 

@@ -1,4 +1,4 @@
-"""A text before and after as lines for a page: what stays, went and came, and the words that changed in a line."""
+"""A text before and after as lines for a page: what stays, went or came, and the words that changed inside a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PAIRABLE = 0.5
 """A removed and an added line that share more than this are shown as one line that was edited."""
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What must not reach a page as it is: control characters, and those that turn the direction of what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,14 @@ def _words(old: str, new: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tupl
     for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
         for side, words in ((sides[0], was[start:end]), (sides[1], now[new_start:new_end])):
             if words:
-                side.append((_clean("".join(words)), tag != "equal"))
+                side.append((clean("".join(words)), tag != "equal"))
     return tuple(sides[0]), tuple(sides[1])
 
 
 def _whole(line: str) -> tuple[tuple[str, bool], ...]:
-    return ((_clean(line), False),)
+    return ((clean(line), False),)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Put a sign in the place of each character that must not reach a page."""
     return CONTROL.sub("�", text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prox_spark.errors import SessionError
 from prox_spark.report import charts
-from prox_spark.report.differences import blocks
+from prox_spark.report.differences import blocks, clean
 
 if TYPE_CHECKING:
     from prox_spark.report.facts import Facts
@@ -30,6 +30,7 @@ def render(facts: Facts) -> str:
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda value: clean(value) if type(value) is str else value,  # not what is markup already
         trim_blocks=True,
         lstrip_blocks=True,
     )
