@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark check format bench-ingest bench-apply clean
+.PHONY: help demo test test-fast test-spark test-chaos chaos chromium check format bench-ingest bench-apply clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,15 @@ test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark, in seconds
 
 test-spark: $(VENV)/.installed-dev  ## the tests on a local Spark session
 	@$(BIN)/python -m pytest -m spark
+
+test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments, two commands at once, a full disk; 15 minutes
+	@PROX_SPARK_CHAOS=20 $(BIN)/python -m pytest -s tests/chaos
+
+chaos: $(VENV)/.installed-dev  ## the same with 100 kills
+	@PROX_SPARK_CHAOS=100 $(BIN)/python -m pytest -s tests/chaos
+
+chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
+	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }

@@ -106,6 +106,8 @@ class Lake:
         with lake._explained("open"):
             lake._create_tables()
             lake._name_corpus()
+            if lake.exists("corpus"):
+                lake._check_columns("corpus")
             views.create(lake)
         return lake
 
@@ -277,7 +279,14 @@ class Lake:
                     + self._place(table)
                     + f" TBLPROPERTIES ({properties})"
                 )
+            self._check_columns(table)
+
+    def _check_columns(self, table: str) -> None:
+        try:
             schema.require(self.spark.table(self.name(table)), schema.TABLES[table])
+        except LakeError as error:
+            line = f"table {table} of {self.location} was made by another version of prox_spark: {error}"
+            raise LakeError(line) from error
 
     def _name_corpus(self) -> None:
         if self.folder is not None and not self.exists("corpus") and self._is_table("corpus"):
@@ -426,4 +435,16 @@ def _advice(error: Exception) -> str | None:
         return "a table's log is gone or unreadable"
     if kind in ("REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND", "CANNOT_FIND_CATALOG"):
         return "its catalog is not known to this session; a folder is written ./name"
+    return _advice_of_the_disk(error)
+
+
+def _advice_of_the_disk(error: Exception) -> str | None:
+    # The JVM hands on what the operating system or the store says as text, at the end of a chain of causes.
+    said, java = str(error), getattr(error, "java_exception", None)
+    while java is not None:
+        said, java = f"{said}\n{java}", java.getCause()
+    if re.search("No space left on device|Disk quota exceeded|not enough space", said, re.I):
+        return "a disk is full; what was committed stays: free some space and run the command again"
+    if re.search("Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed", said):
+        return "it is read-only, or this user may not write there; nothing was changed"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -89,11 +90,12 @@ def test_a_version_without_passes_or_texts_has_a_page_too() -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
-    named = os.environ.get("PROX_SPARK_CHROMIUM")
+    unpacked = Path(sys.prefix, "chromium", "chromium")  # make chromium
+    named = os.environ.get("PROX_SPARK_CHROMIUM") or (str(unpacked) if unpacked.exists() else None)
     found = named or next(filter(None, map(shutil.which, CHROMIUM)), None)
     with sync_api.sync_playwright() as playwright:
         if found is None and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip("no Chromium: playwright install chromium, or name one in PROX_SPARK_CHROMIUM")
+            pytest.skip("no Chromium: make chromium, or name one in PROX_SPARK_CHROMIUM")
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
