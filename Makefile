@@ -6,8 +6,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster check format bench-ingest bench-apply bench-scale \
-        wheel clean
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium check format \
+        bench-ingest bench-apply bench-scale wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,15 @@ test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta:
 
 test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
 	@$(BIN)/python -m pytest tests/cluster
+
+test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments, two commands at once, a full disk; 15 minutes
+	@PROX_SPARK_CHAOS=20 $(BIN)/python -m pytest -s tests/chaos
+
+chaos: $(VENV)/.installed-dev  ## the same with 100 kills
+	@PROX_SPARK_CHAOS=100 $(BIN)/python -m pytest -s tests/chaos
+
+chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
+	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }

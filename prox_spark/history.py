@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timezone
 from typing import Any
 
-from prox_spark.errors import UserError
+from prox_spark.audit.documents import find
+from prox_spark.audit.retention import Retention, retention
 from prox_spark.tables import Lake
-
-FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def history(lake: Lake) -> list[dict[str, Any]]:
     """List the versions of `corpus`, oldest first.
 
     Returns:
-        One dict per version: those of the view `versions`, as plain values.
+        One dict per version: those of the view `versions`, as plain values; and `readable` (now) and
+        `readable_until` (None for the newest, which does not expire).
     """
-    rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").toLocalIterator()
-    # pyspark gives times of this process's zone that do not say so.
-    return [{**row.asDict(), "finished_at": row["finished_at"].astimezone(timezone.utc).isoformat()} for row in rows]
+    if not lake.exists("corpus"):
+        return []
+    rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").collect()
+    kept = retention(lake, "corpus")
+    return [_version(row.asDict(), kept) for row in rows]
+
+
+def _version(row: dict[str, Any], kept: Retention) -> dict[str, Any]:
+    until = kept.until(row["version"])
+    return {
+        **row,
+        # pyspark gives times of this process's zone that do not say so.
+        "finished_at": row["finished_at"].astimezone(timezone.utc).isoformat(timespec="seconds"),
+        "readable": kept.is_readable(row["version"]),
+        "readable_until": None if until is None else until.isoformat(timespec="seconds"),
+    }
 
 
 def document(lake: Lake, doc_id: str) -> dict[str, Any]:
@@ -37,10 +49,13 @@ def document(lake: Lake, doc_id: str) -> dict[str, Any]:
     Raises:
         UserError: No document, or more than one, has that id.
     """
-    found = _find(lake, doc_id)
+    found = find(lake, doc_id)
     versions: list[dict[str, Any]] = []
+    kept = retention(lake, "corpus") if lake.exists("corpus") else None
     for version in lake.versions("corpus"):
-        row = lake.read("corpus", version.version).where(_is("doc_id", found["doc_id"])).first()
+        if kept is not None and not kept.is_readable(version.version):
+            continue
+        row = lake.read("corpus", version.version).where(f"doc_id = '{found['doc_id']}'").first()
         if row is None:
             continue
         seen = {"version": version.version, **row.asDict(recursive=True)}
@@ -54,19 +69,3 @@ def document(lake: Lake, doc_id: str) -> dict[str, Any]:
         "versions": versions,
         "programs": [row.asDict(recursive=True) for row in programs],
     }
-
-
-def _find(lake: Lake, doc_id: str) -> dict[str, Any]:
-    if not re.fullmatch(r"[0-9a-f]{4,64}", doc_id):
-        raise UserError(f"a document id is 64 hex digits, or at least the first 4 of them; got {doc_id!r}")
-    column = "doc_id" if FULL_ID.fullmatch(doc_id) else f"substring(doc_id, 1, {len(doc_id)})"
-    rows = lake.read("documents").where(_is(column, doc_id)).limit(2).collect()
-    if not rows:
-        raise UserError(f"there is no document {doc_id} in {lake.location}; ids are in the column doc_id")
-    if len(rows) > 1:
-        raise UserError(f"more than one document id begins with {doc_id}; give more of it")
-    return dict(rows[0].asDict(recursive=True))
-
-
-def _is(column: str, value: str) -> str:
-    return f"{column} = '{value}'"  # only called with hex digits

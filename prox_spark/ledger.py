@@ -57,7 +57,7 @@ class Run:
 
     def commit(self, wave: int = 0) -> Commit:
         """Give what a Delta version of this run says of itself."""
-        return Commit(self.run_id, self.command, self.pass_name, wave, self.passes)
+        return Commit(self.run_id, self.command, self.pass_name, wave, self.passes, self.conf)
 
 
 def record(lake: Lake, run: Run, **columns: Any) -> None:
@@ -102,7 +102,7 @@ def heal(lake: Lake) -> None:
     newest = -1 if known is None or known[0] is None else int(known[0])
     for version in lake.versions("corpus", after=newest):
         commit = version.commit
-        run = Run(commit.run_id, commit.command, commit.pass_name, passes=commit.passes)
+        run = Run(commit.run_id, commit.command, commit.pass_name, conf=commit.conf or "{}", passes=commit.passes)
         counts = outcome_counts(lake, version.version)
         record(lake, run, status="healed", corpus_version=version.version, counts=counts)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, PassSettings
+from prox_spark.errors import LakeError
 from prox_spark.profiles import Profile
 from prox_spark.program import Policy
+from prox_spark.program.operations import Level
 
 LANGUAGE = "1"
 """Version of the parser and the chunker; raise it when the same completion or text gives another program or chunk."""
@@ -35,9 +38,46 @@ class Pass:
     fingerprint: str
 
     @property
+    def level(self) -> Level:
+        """Say whether its programs judge a document or edit its chunks."""
+        return self.profile.level
+
+    @property
     def key(self) -> dict[str, object]:
-        """Give what decides the texts that the pass leaves: its name, programs and policy."""
-        return {"name": self.name, "fingerprint": self.fingerprint, "policy": asdict(self.policy)}
+        """Give what decides the texts that the pass leaves, and all that executing its programs again needs."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "level": self.level,
+            "policy": asdict(self.policy),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PastPass:
+    """Hold what a version says of a pass that it went through: enough to execute its stored programs again."""
+
+    name: str
+    fingerprint: str
+    level: Level
+    policy: Policy
+
+
+def past(keys: Sequence[Mapping[str, Any]]) -> tuple[PastPass, ...]:
+    """Read a chain of passes, as versions record it; the opposite of `chain`.
+
+    >>> past([{"name": "doc", "fingerprint": "1f", "level": "document", "policy": {}}])[0].level
+    'document'
+
+    Raises:
+        LakeError: An older version of prox_spark wrote it, and did not say enough.
+    """
+    try:
+        return tuple(
+            PastPass(item["name"], item["fingerprint"], item["level"], Policy(**item["policy"])) for item in keys
+        )
+    except (KeyError, TypeError) as error:
+        raise LakeError(f"a version was made by another version of prox_spark, its passes lack {error}") from error
 
 
 def resolve(config: Config) -> tuple[Pass, ...]:

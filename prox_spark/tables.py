@@ -46,6 +46,7 @@ class Commit:
         pass_name: The pass, None outside one.
         wave: 0-based wave of a refine; 0 elsewhere.
         passes: JSON list of the passes that the corpus has gone through after this commit, in order.
+        conf: The settings that decide its result, as JSON; what `runs` says of them if the command is killed.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Commit:
     pass_name: str | None = None
     wave: int = 0
     passes: str | None = None
+    conf: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Lake:
         with lake._explained("open"):
             lake._create_tables()
             lake._name_corpus()
+            if lake.exists("corpus"):
+                lake._check_columns("corpus")
             views.create(lake)
         return lake
 
@@ -190,6 +194,35 @@ class Lake:
         self._write("corpus", frame, commit, "prox_spark.corpus", after + 1, where=where)
         return self._written("corpus", commit, after=after)
 
+    def change(self, table: str, statement: str, commit: Commit, *, after: int) -> int | None:
+        """Run one statement that removes or changes rows, as a commit of ours.
+
+        Args:
+            table: The table that the statement writes.
+            statement: MERGE, DELETE or UPDATE, with qualified names.
+            commit: Who writes.
+            after: Version that the statement was made for.
+
+        Returns:
+            The version it made; None where it found nothing to change.
+
+        Raises:
+            RunError: Another command wrote the table since `after`; nothing was changed.
+        """
+        if self.version(table) != after:
+            raise RunError(BUSY)
+        transaction = {"txnAppId": f"prox_spark.{table}", "txnVersion": str(after + 1)}
+        keys = {f"spark.databricks.delta.write.{name}": value for name, value in transaction.items()}
+        with self._explained("write"), self._metadata(commit):
+            try:
+                for key, value in keys.items():
+                    self.spark.conf.set(key, value)
+                self.spark.sql(statement)
+            finally:
+                for key in keys:
+                    self.spark.conf.unset(key)
+        return next((made.version for made in self.versions(table, after=after) if made.commit == commit), None)
+
     def sql(self, query: str) -> DataFrame:
         """Run a query in which the lake's tables and views go by their plain names."""
         with self._current():
@@ -260,7 +293,14 @@ class Lake:
                     + self._place(table)
                     + f" TBLPROPERTIES ({properties})"
                 )
+            self._check_columns(table)
+
+    def _check_columns(self, table: str) -> None:
+        try:
             schema.require(self.spark.table(self.name(table)), schema.TABLES[table])
+        except LakeError as error:
+            line = f"table {table} of {self.location} was made by another version of prox_spark: {error}"
+            raise LakeError(line) from error
 
     def _name_corpus(self) -> None:
         if self.folder is not None and not self.exists("corpus") and self._is_table("corpus"):
@@ -409,4 +449,16 @@ def _advice(error: Exception) -> str | None:
         return "a table's log is gone or unreadable"
     if kind in ("REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND", "CANNOT_FIND_CATALOG"):
         return "its catalog is not known to this session; a folder is written ./name"
+    return _advice_of_the_disk(error)
+
+
+def _advice_of_the_disk(error: Exception) -> str | None:
+    # The JVM hands on what the operating system or the store says as text, at the end of a chain of causes.
+    said, java = str(error), getattr(error, "java_exception", None)
+    while java is not None:
+        said, java = f"{said}\n{java}", java.getCause()
+    if re.search("No space left on device|Disk quota exceeded|not enough space", said, re.I):
+        return "a disk is full; what was committed stays: free some space and run the command again"
+    if re.search("Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed", said):
+        return "it is read-only, or this user may not write there; nothing was changed"
     return None

@@ -1,8 +1,13 @@
-"""The views of a lake: `refined` (rows with text), `edits` (one row per operation) and `versions` (one per version)."""
+"""The views of a lake: `refined` (rows with text), `versions`, `edits` (one row per operation), `removed` (per line).
+
+`edits` and `removed` follow the lineage of the newest version: the versions whose passes it still stands on.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,44 +17,159 @@ COUNTS = ("kept", "edited", "dropped", "failed", "not_run")
 """The outcomes, in the order in which they are counted and shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Hold one version that a pass made and that a later one stands on.
+
+    Attributes:
+        version: Its number.
+        run_id: The run in whose rows its operations are.
+        passes: The chain of passes, as `passes.chain` writes it.
+        read: The version in which the rows can be read: its own, or the oldest that is left where that one is gone.
+    """
+
+    version: int
+    run_id: str
+    passes: tuple[dict[str, Any], ...]
+    read: int
+
+    @property
+    def pass_name(self) -> str:
+        """Give the name of the pass that made it."""
+        return str(self.passes[-1]["name"])
+
+
 def create(lake: Lake) -> None:
     """Create the views, or bring them up to date with the versions that there are now."""
     _view(lake, "versions", _versions(lake))
     if lake.exists("corpus"):
         _view(lake, "refined", f"SELECT * FROM {lake.name('corpus')} WHERE text IS NOT NULL")
-        _view(lake, "edits", " UNION ALL ".join(_edits(lake, *made) for made in _lineage(lake) or [(0, "")]))
+        made = lineage(lake)
+        _view(lake, "edits", edits(lake, made))
+        _view(lake, "removed", _removed(lake, made))
+
+
+def lineage(lake: Lake, version: int | None = None) -> tuple[Made, ...]:
+    """List the versions made by passes that a version of the corpus stands on, newest first; itself among them.
+
+    Args:
+        lake: The lake.
+        version: The version; None takes the newest.
+    """
+    oldest = readable_from(lake)
+    made = lake.read("runs").where("corpus_version IS NOT NULL").orderBy("corpus_version", ascending=False)
+    columns = ("corpus_version", "run_id", "command", "passes", "conf")
+    return tuple(
+        Made(number, run_id, tuple(passes), max(number, oldest))
+        for number, run_id, passes in _standing(made.select(*columns).toLocalIterator(), version)
+    )
+
+
+def _standing(rows: Iterable[Sequence[Any]], version: int | None) -> Iterable[tuple[int, str, list[dict[str, Any]]]]:
+    longest: list[dict[str, Any]] = []
+    for number, run_id, command, passes, conf in rows:
+        if version is not None and number > version:
+            continue
+        if command == "restore":  # what was made since the restored version is left behind
+            version = int(json.loads(conf or "{}").get("version", number))
+            continue
+        gone = json.loads(passes or "[]")
+        shared = min(len(gone), len(longest))
+        if gone and gone[:shared] == longest[:shared]:  # a pass that ran again leaves its old versions behind
+            longest = max(gone, longest, key=len)
+            yield int(number), run_id, gone
+
+
+def readable_from(lake: Lake) -> int:
+    """Give the oldest version of the corpus that maintenance and purges have left readable."""
+    cleaned = lake.read("runs").where("command IN ('maintain', 'forget')")
+    row = cleaned.selectExpr("max(CAST(get_json_object(counts, '$.readable_from') AS BIGINT))").first()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
+def edits(lake: Lake, made: Iterable[Made]) -> str:
+    """Write the query for the operations of some versions, one row each."""
+    # A version holds the operations of the pass that made it; those of the passes before are in theirs.
+    parts = [
+        "SELECT doc_id, source, snapshot, url, pass_name, "
+        f"{item.version} AS version, o.chunk_index, o.op, o.line_start, o.line_end, o.source AS source_str, "
+        "o.target AS target_str, o.status, o.reason, o.found, o.words_removed "
+        f"FROM {lake.name('corpus')} VERSION AS OF {item.read} LATERAL VIEW explode(ops) AS o "
+        f"WHERE run_id = '{item.run_id}'"
+        for item in tuple(made) or (Made(0, "", (), 0),)
+    ]
+    return " UNION ALL ".join(parts)
+
+
+def _removed(lake: Lake, made: Sequence[Made]) -> str:
+    """Write the query for what applied operations took out: one row per removed line or replaced string.
+
+    Operations name lines of the text before their pass, which is in the version before, or in `documents` for one that
+    came later than that version.
+    """
+    oldest = readable_from(lake)
+    editing = [(item, before) for item, before in zip(made, (*made[1:], None), strict=False) if item.version >= oldest]
+    parts = []
+    for item, before in editing:
+        text, join = "d.text", ""
+        if before is not None and before.version >= oldest:
+            text = "coalesce(b.text, d.text)"
+            join = f"LEFT JOIN {lake.name('corpus')} VERSION AS OF {before.version} AS b ON b.doc_id = c.doc_id "
+        inner = (
+            f"SELECT c.doc_id, c.source, c.snapshot, c.url, c.pass_name, {text} AS before, explode(c.ops) AS o "
+            f"FROM {lake.name('corpus')} VERSION AS OF {item.version} AS c "
+            f"JOIN {lake.name('documents')} AS d ON d.doc_id = c.doc_id {join}"
+            f"WHERE c.run_id = '{item.run_id}' AND c.outcome <> 'kept'"
+        )
+        parts.append(_exploded(inner, item.version))
+    nothing = "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in _REMOVED) + " WHERE false"
+    return " UNION ALL ".join(parts) or nothing
+
+
+_REMOVED = (
+    ("doc_id", "STRING"),
+    ("source", "STRING"),
+    ("snapshot", "STRING"),
+    ("url", "STRING"),
+    ("pass_name", "STRING"),
+    ("version", "INT"),
+    ("op", "STRING"),
+    ("line", "INT"),
+    ("text", "STRING"),
+    ("replacement", "STRING"),
+)
+
+
+def _exploded(inner: str, version: int) -> str:
+    line = "named_struct('line', o.line_start + i, 'text', t, 'replacement', CAST(NULL AS STRING))"
+    lines = f"transform(slice(split(before, '\\\\n'), o.line_start + 1, o.found), (t, i) -> {line})"
+    string = "array(named_struct('line', CAST(NULL AS INT), 'text', o.source, 'replacement', coalesce(o.target, '')))"
+    return (
+        f"SELECT doc_id, source, snapshot, url, pass_name, {version} AS version, o.op, r.line, r.text, r.replacement "
+        f"FROM ({inner}) LATERAL VIEW explode(IF(o.op = 'normalize', {string}, {lines})) AS r "
+        "WHERE o.status = 'applied' AND o.op IN ('remove_lines', 'normalize')"
+    )
 
 
 def _versions(lake: Lake) -> str:
     names = (*COUNTS, "words_before", "words_after")
     numbers = ", ".join(f"CAST(get_json_object(counts, '$.{name}') AS BIGINT) AS {name}" for name in names)
+    tags = f"SELECT version, array_sort(collect_list(tag)) AS tags FROM ({tags_query(lake)}) GROUP BY version"
     return (
-        f"SELECT corpus_version AS version, command AS name, pass_name, run_id, finished_at, {numbers} "
-        f"FROM {lake.name('runs')} WHERE corpus_version IS NOT NULL"
+        f"SELECT corpus_version AS version, command AS name, pass_name, run_id, finished_at, {numbers}, "
+        "coalesce(tags, CAST(array() AS ARRAY<STRING>)) AS tags "
+        f"FROM {lake.name('runs')} LEFT JOIN ({tags}) AS t ON t.version = corpus_version "
+        "WHERE corpus_version IS NOT NULL"
     )
 
 
-def _edits(lake: Lake, version: int, run_id: str) -> str:
-    # A version holds the operations of the pass that made it; those of the passes before are in theirs.
+def tags_query(lake: Lake) -> str:
+    """Write the query for the tags as they are now: what was said last of each name holds."""
+    said = "get_json_object(conf, '$.tag') AS tag, CAST(get_json_object(conf, '$.version') AS BIGINT) AS version"
     return (
-        f"SELECT doc_id, source, snapshot, url, pass_name, {version} AS version, o.chunk_index, o.op, o.line_start, "
-        "o.line_end, o.source AS source_str, o.target AS target_str, o.status, o.reason, o.found, o.words_removed "
-        f"FROM {lake.name('corpus')} VERSION AS OF {version} LATERAL VIEW explode(ops) AS o WHERE run_id = '{run_id}'"
+        f"SELECT tag, max_by(version, struct(finished_at, run_id)) AS version FROM (SELECT {said}, finished_at, run_id "
+        f"FROM {lake.name('runs')} WHERE command = 'tag') GROUP BY tag"
     )
-
-
-def _lineage(lake: Lake) -> list[tuple[int, str]]:
-    """List the versions made by passes that the corpus still stands on, as (version, run id), newest first."""
-    made = lake.read("runs").where("corpus_version IS NOT NULL").orderBy("corpus_version", ascending=False)
-    standing: list[tuple[int, str]] = []
-    longest: list[Any] = []
-    for number, run_id, passes in made.select("corpus_version", "run_id", "passes").toLocalIterator():
-        gone = json.loads(passes or "[]")
-        shared = min(len(gone), len(longest))
-        if gone and gone[:shared] == longest[:shared]:  # a pass that ran again leaves its old versions behind
-            longest = max(gone, longest, key=len)
-            standing.append((int(number), run_id))
-    return standing
 
 
 def _view(lake: Lake, name: str, query: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from prox_spark import errors
-from prox_spark.cli.commands import app
+from prox_spark.cli.auditing import app
 from prox_spark.errors import ProxError, UserError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

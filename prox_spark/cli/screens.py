@@ -120,16 +120,25 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     counts = ["kept", "edited", "dropped"]
     counts += [name for name in ("failed", "not_run") if any(row[name] for row in versions)]
-    for name in ("version", "made by", "finished", *counts, "words"):
-        justify: Literal["left", "right"] = "left" if name in ("made by", "finished") else "right"
+    tags = ["tags"] * any(row["tags"] for row in versions)
+    for name in ("version", "made by", "finished", *counts, "words", "readable until", *tags):
+        right = name in ("version", "words", *counts)
+        justify: Literal["left", "right"] = "right" if right else "left"
         table.add_column(name.replace("_", " "), justify=justify, style=OUTCOMES.get(name), overflow="fold")
     for row in versions:
         made_by = " ".join(filter(None, (row["name"], row["pass_name"])))
         finished = str(row["finished_at"])[:16].replace("T", " ")
         words = f"{row['words_before']:,} → {row['words_after']:,}" if row["words_before"] else "-"
         numbers = (cell(row[name], thousands=True) for name in counts)
-        table.add_row(str(row["version"]), made_by, finished, *numbers, words)
+        named = [Text(", ".join(row["tags"]), style="bold")] * len(tags)
+        table.add_row(str(row["version"]), made_by, finished, *numbers, words, _until(row), *named)
     return options.console().print(table)
+
+
+def _until(row: dict[str, Any]) -> Text:
+    if row["readable_until"] is None:
+        return Text("newest", style="dim")
+    return Text(row["readable_until"][:10] if row["readable"] else "gone", style="" if row["readable"] else "red")
 
 
 def document(options: Invocation, life: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from prox_spark.program import columns
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from prox_spark.passes import Pass
+    from prox_spark.passes import Pass, PastPass
 
 AT = "passes_done"
 
@@ -31,12 +31,12 @@ def unrefined(documents: DataFrame) -> DataFrame:
     )
 
 
-def is_of(pass_: Pass) -> Column:
+def is_of(pass_: Pass | PastPass) -> Column:
     """Say which rows of `programs` are of a pass; both columns are partitions, so no other file is read."""
     return (F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint)
 
 
-def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_id: str) -> DataFrame:
+def apply(rows: DataFrame, programs: DataFrame, pass_: Pass | PastPass, *, index: int, run_id: str) -> DataFrame:
     """Take the rows that stand before pass number `index` through it; all others come out as they went in.
 
     A row without a program stays where it is, so that a later command can take it on. A row that an earlier pass
@@ -61,13 +61,13 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass, *, index: int, run_
     )
     joined = rows.withColumn("key", key).join(mine, on="key", how="left")
     executable = F.col("found") & F.col("error").isNull()
-    result = columns.execute("text", "chunks", level=pass_.profile.level, policy=pass_.policy)
+    result = columns.execute("text", "chunks", level=pass_.level, policy=pass_.policy)
     executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
     changed = _columns(pass_, index, run_id)
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))
 
 
-def first_programs(programs: DataFrame, pass_: Pass) -> DataFrame:
+def first_programs(programs: DataFrame, pass_: Pass | PastPass) -> DataFrame:
     """Give `text_sha256`, `chunks` and `error` of a pass, each text once.
 
     Two commands that refined the same text at once may both have stored a program: the oldest counts, always.
@@ -81,7 +81,7 @@ def first_programs(programs: DataFrame, pass_: Pass) -> DataFrame:
     )
 
 
-def _columns(pass_: Pass, index: int, run_id: str) -> dict[str, Column]:
+def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Column]:
     """Give the columns that a pass changes; those of a row that it did not execute keep their value."""
     result, found = F.col("executed"), F.col("found")
     failed = found & F.col("error").isNotNull()

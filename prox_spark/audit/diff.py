@@ -1,0 +1,141 @@
+"""Two versions of the corpus side by side: counts by source, operation and reason, and documents to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark import views
+from prox_spark.audit.documents import find
+from prox_spark.audit.retention import retention
+from prox_spark.audit.tags import resolve
+from prox_spark.errors import UserError
+from prox_spark.stages import diff as comparing
+from prox_spark.tables import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CHANGED = ("edited", "dropped", "restored")
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Hold the differences of two versions, as frames that are computed when they are asked.
+
+    Attributes:
+        a: Number of the first version.
+        b: Number of the second one.
+        documents: One row per document, see `stages.diff.differences`.
+        total: One row of counts by change, and words.
+        by_source: The same for each source and snapshot.
+        by_reason: Documents that `b` has dropped and `a` has not, by pass and reason.
+        by_operation: Operations that `b` stands on and `a` does not, by pass, name and fate.
+    """
+
+    a: int
+    b: int
+    documents: DataFrame
+    total: DataFrame
+    by_source: DataFrame
+    by_reason: DataFrame
+    by_operation: DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Compute the counts, as plain values; documents are not among them."""
+        self.documents.persist()
+        try:
+            return {
+                "a": self.a,
+                "b": self.b,
+                **_rows(self.total)[0],
+                "by_source": _rows(self.by_source),
+                "by_reason": _rows(self.by_reason),
+                "by_operation": _rows(self.by_operation),
+            }
+        finally:
+            self.documents.unpersist()
+
+
+def diff(lake: Lake, a: str | int, b: str | int | None = None) -> Diff:
+    """Compare two versions, each named by number, tag or `latest`.
+
+    Raises:
+        UserError: There is no such version, or its files are gone.
+    """
+    first, second = (readable(lake, version) for version in (a, b))
+    documents = comparing.differences(lake.read("corpus", first), lake.read("corpus", second))
+    return Diff(
+        first,
+        second,
+        documents,
+        total=comparing.tally(documents),
+        by_source=comparing.tally(documents, "source", "snapshot"),
+        by_reason=comparing.reasons(documents),
+        by_operation=comparing.operations(edits_between(lake, first, second)),
+    )
+
+
+def edits_between(lake: Lake, a: int, b: int) -> DataFrame:
+    """Give the operations that version `b` stands on and version `a` does not; the columns of the view `edits`."""
+    there = {made.version for made in views.lineage(lake, a)}
+    return lake.spark.sql(views.edits(lake, [made for made in views.lineage(lake, b) if made.version not in there]))
+
+
+def sample(
+    lake: Lake, compared: Diff, count: int, *, largest: bool = False, seed: int = 0, changes: tuple[str, ...] = CHANGED
+) -> list[dict[str, Any]]:
+    """Draw changed documents with their texts before and after.
+
+    Args:
+        lake: The lake.
+        compared: The differences.
+        count: How many.
+        largest: Take those whose number of words changed most; else they are drawn at random.
+        seed: Another number draws others; the same one draws the same.
+        changes: What must have become of them.
+    """
+    change = F.abs(F.col("words_after") - F.col("words_before"))
+    order = [F.desc(change), F.col("doc_id")] if largest else [F.xxhash64("doc_id", F.lit(seed)), F.col("doc_id")]
+    drawn = compared.documents.where(F.col("change").isin(*changes)).orderBy(*order).limit(count)
+    chosen = _rows(drawn)
+    texts = [_texts(lake, version, [row["doc_id"] for row in chosen]) for version in (compared.a, compared.b)]
+    return [row | {"before": texts[0].get(row["doc_id"]), "after": texts[1].get(row["doc_id"])} for row in chosen]
+
+
+def document(lake: Lake, doc_id: str, a: str | int, b: str | int | None = None) -> dict[str, Any]:
+    """Give one document in two versions: `doc_id`, `url`, `a`, `b`, and `before` and `after` (its corpus rows).
+
+    Raises:
+        UserError: There is no such document or version.
+    """
+    found = find(lake, doc_id)
+    first, second = (readable(lake, version) for version in (a, b))
+    rows = [
+        lake.read("corpus", version).where(F.col("doc_id") == found["doc_id"]).first() for version in (first, second)
+    ]
+    before, after = (None if row is None else row.asDict(recursive=True) for row in rows)
+    return {"doc_id": found["doc_id"], "url": found["url"], "a": first, "b": second, "before": before, "after": after}
+
+
+def readable(lake: Lake, version: str | int | None) -> int:
+    """Give the number of a version that can still be read.
+
+    Raises:
+        UserError: There is none of that name, or its files are gone.
+    """
+    number = resolve(lake, version)
+    if not retention(lake, "corpus").is_readable(number):
+        raise UserError(f"version {number} can be read no more: its files were removed by maintenance or a purge")
+    return number
+
+
+def _texts(lake: Lake, version: int, ids: list[str]) -> dict[str, str | None]:
+    rows = lake.read("corpus", version).where(F.col("doc_id").isin(ids)).select("doc_id", "text").collect()
+    return {row["doc_id"]: row["text"] for row in rows}
+
+
+def _rows(frame: DataFrame) -> list[dict[str, Any]]:
+    return [row.asDict(recursive=True) for row in frame.collect()]

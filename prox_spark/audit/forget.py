@@ -1,0 +1,183 @@
+"""Take documents out of a lake for good: out of the tables at once, out of their old versions by retention or purge."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pyspark.sql.types import StringType, StructField, StructType
+
+from prox_spark import ledger, pipeline
+from prox_spark.audit.maintain import vacuum
+from prox_spark.audit.retention import retention
+from prox_spark.audit.tags import tags, untag
+from prox_spark.errors import UserError
+from prox_spark.ledger import Run
+from prox_spark.passes import chain
+from prox_spark.tables import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+IDS, HASHES = "prox_spark_forgotten_ids", "prox_spark_forgotten_hashes"
+TABLES = {"programs": "text_sha256", "documents": "doc_id", "corpus": "doc_id"}
+"""What is forgotten where, and by which column. Documents go before the corpus: what is left half done by a kill must
+not look like documents that were never published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """Say until when old versions of a table that hold the documents can be read; None: by nobody any more."""
+
+    table: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSummary:
+    """Count what was forgotten.
+
+    Attributes:
+        run_id: The run.
+        asked: Ids that were given.
+        documents: Of these, documents that were in the lake.
+        programs: Programs that were removed with them; those of a text that another document has stay.
+        version: The version of the corpus without them; None when it held none of them.
+        remains: Per table, until when its old versions can be read.
+        untagged: Tags that were removed because a purge took their versions.
+        seconds: Wall time.
+    """
+
+    run_id: str
+    asked: int
+    documents: int
+    programs: int
+    version: int | None
+    remains: tuple[Remainder, ...]
+    untagged: tuple[str, ...]
+    seconds: float
+
+
+def read_ids(lines: Sequence[str]) -> tuple[str, ...]:
+    """Read document ids, one a line; blank lines and what stands behind a # are left out.
+
+    >>> read_ids(["# taken down", "0" * 64 + "  # a page", ""]) == ("0" * 64,)
+    True
+
+    Raises:
+        UserError: A line is no id, or there is none.
+    """
+    ids: dict[str, None] = {}
+    for number, line in enumerate(lines, 1):
+        given = line.split("#", 1)[0].strip()
+        if given and not re.fullmatch(r"[0-9a-f]{64}", given):
+            raise UserError(f"line {number} is no document id (64 hex digits): {given[:80]!r}")
+        if given:
+            ids[given] = None
+    if not ids:
+        raise UserError("there are no ids to forget: give one document id (column doc_id) a line")
+    return tuple(ids)
+
+
+def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool = False) -> ForgetSummary:
+    """Remove documents from every table; their old versions go after the retention, or `now`.
+
+    Args:
+        lake: The lake.
+        ids: Full document ids.
+        now: Purge: no version before this one can be read afterwards.
+        drop_tags: Let a purge take tagged versions with it.
+
+    Raises:
+        UserError: A purge would take tagged versions.
+        RunError: Another command wrote at the same time; run the command again.
+    """
+    known = tags(lake)
+    if now and known and not drop_tags:
+        raise UserError(
+            f"a purge makes every version up to now unreadable, and tags name some: {', '.join(known)}; "
+            "add --drop-tags if they may go"
+        )
+    pipeline.recover(lake)
+    run = Run.start("forget", conf=json.dumps({"ids": len(ids), "now": now}), passes=chain(()))
+    with _views(lake, ids):
+        documents = lake.read("documents").join(lake.spark.table(IDS), "doc_id", "left_semi").count()
+        programs = lake.read("programs").join(lake.spark.table(HASHES), "text_sha256", "left_semi").count()
+        written = {table: _remove(lake, table, run) for table in TABLES}
+    version = written["corpus"]
+    untagged = tuple(known) if now else ()
+    for name in untagged:
+        untag(lake, name)
+    purged = {"readable_from": _purge(lake)} if now else {}
+    counts = {"documents": documents, "programs": programs}
+    columns = {"corpus_version": version} if version is not None else {}
+    if version is not None:
+        counts |= ledger.outcome_counts(lake, version)
+    versions = {table: number for table, number in written.items() if number is not None}
+    ledger.record(lake, run, counts=counts | purged, versions_written=versions, **columns)
+    remains = tuple(Remainder(table, None if now else _until(lake, table)) for table in TABLES)
+    return ForgetSummary(run.run_id, len(ids), documents, programs, version, remains, untagged, run.seconds)
+
+
+@contextmanager
+def _views(lake: Lake, ids: Sequence[str]) -> Iterator[None]:
+    """Name the ids, and the texts that go with them, for as long as the statements need them."""
+    one = StructType([StructField("doc_id", StringType())])
+    wanted = lake.spark.createDataFrame([(value,) for value in ids], one)
+    wanted.createOrReplaceTempView(IDS)
+    # Collected, because what they are computed from is about to change.
+    hashes = [(row[0],) for row in _texts(lake, wanted).collect()]
+    kind = StructType([StructField("text_sha256", StringType())])
+    lake.spark.createDataFrame(hashes, kind).createOrReplaceTempView(HASHES)
+    try:
+        yield
+    finally:
+        for view in (IDS, HASHES):
+            lake.spark.catalog.dropTempView(view)
+
+
+def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
+    """Give the hashes of all texts that the documents ever had and that no other document has."""
+    versions = retention(lake, "corpus").readable([made.version for made in lake.versions("corpus")])
+    frames = [lake.read("documents"), *(lake.read("corpus", version) for version in versions)]
+    mine = lake.read("documents").select("text_sha256").limit(0)
+    others = mine
+    for number, frame in enumerate(frames):
+        keyed = frame.where("text_sha256 IS NOT NULL").select("doc_id", "text_sha256")
+        mine = mine.union(keyed.join(wanted, "doc_id", "left_semi").select("text_sha256"))
+        if number in (0, len(frames) - 1):  # a text that only an old version of another document had is not kept for it
+            others = others.union(keyed.join(wanted, "doc_id", "left_anti").select("text_sha256"))
+    return mine.distinct().join(others.distinct(), "text_sha256", "left_anti")
+
+
+def _remove(lake: Lake, table: str, run: Run) -> int | None:
+    column = TABLES[table]
+    before = lake.version(table)
+    if before is None:
+        return None
+    view = HASHES if column == "text_sha256" else IDS
+    if lake.read(table).join(lake.spark.table(view), column, "left_semi").isEmpty():
+        return None
+    statement = (
+        f"MERGE INTO {lake.name(table)} AS t USING {view} AS f ON t.{column} = f.{column} WHEN MATCHED THEN DELETE"
+    )
+    return lake.change(table, statement, run.commit(), after=before)
+
+
+def _purge(lake: Lake) -> int:
+    """Remove every file that the newest versions do not need, and give the oldest version of the corpus left."""
+    newest = lake.version("corpus") or 0
+    for table in (*TABLES, "quarantine"):
+        vacuum(lake, table, hours=0)
+    return newest
+
+
+def _until(lake: Lake, table: str) -> datetime | None:
+    kept = retention(lake, table)
+    moments = [kept.until(change.version) for change in kept.changes]
+    return max((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,224 @@
+"""Check a version of the corpus against documents and programs, row by row: nothing lost, doubled or changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark import ledger, passes
+from prox_spark.audit.diff import readable
+from prox_spark.audit.retention import retention
+from prox_spark.stages import verify as checking
+from prox_spark.tables import Lake
+from prox_spark.views import COUNTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+UNREADABLE = re.compile(r"FAILED_READ_FILE|FileNotFoundException|ChecksumException|is not a Parquet file|CORRUPT")
+PATH = re.compile(r"((?:[a-z0-9]+:/|/)[^\s'\"]*?\.parquet)")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Hold what verifying a version found.
+
+    Attributes:
+        version: The version.
+        documents: Rows of it that were replayed.
+        programs: Programs that were parsed again.
+        counts: Findings by check; empty when everything is as it must be.
+        findings: The first of them: dicts of `check`, `key` (a document, a program or a file) and `detail`.
+    """
+
+    version: int
+    documents: int
+    programs: int
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: tuple[dict[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Say whether all invariants hold."""
+        return not self.counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Hold what a version is checked against.
+
+    Attributes:
+        rows: Its rows that are replayed.
+        documents: The documents that it was made from.
+        programs: The programs that it was made with.
+        parsed: Those of them that are parsed again.
+    """
+
+    rows: DataFrame
+    documents: DataFrame
+    programs: DataFrame
+    parsed: DataFrame
+
+
+def verify(
+    lake: Lake, version: str | int | None = None, *, sample: int | None = None, seed: int = 0, limit: int = 20
+) -> Verification:
+    """Check the invariants of a version; nothing is written.
+
+    Args:
+        lake: The lake.
+        version: Number or tag; None takes the newest.
+        sample: Replay only so many documents, drawn at random; the counts are checked on all.
+        seed: Another number draws others.
+        limit: Most findings to list; all are counted.
+
+    Raises:
+        UserError: There is no such version.
+    """
+    number = readable(lake, version)
+    with _checksums(lake):
+        try:
+            return _verify(lake, number, sample, seed, limit)
+        except Exception as error:
+            file = _unreadable(error)
+            if file is None:
+                raise
+            return Verification(number, 0, 0, {"file": 1}, (file,))
+
+
+def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) -> Verification:
+    tables = _tables(lake, number)
+    chosen = _drawn(tables, sample, seed)
+    found = reduce(
+        lambda one, other: one.unionByName(other),
+        [
+            checking.membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
+            *_replays(lake, chosen),
+            checking.reparsed(chosen.parsed),
+        ],
+    ).persist()
+    try:
+        counts = {row["check"]: int(row["n"]) for row in found.groupBy("check").agg(F.count("*").alias("n")).collect()}
+        first = found.orderBy("check", "key", "detail").limit(limit).collect()
+    finally:
+        found.unpersist()
+    sums = _sums(lake, number, tables)
+    return Verification(
+        number,
+        chosen.rows.count(),
+        chosen.parsed.count(),
+        counts | ({"count": len(sums)} if sums else {}),
+        (*({"check": "count", "key": f"version {number}", "detail": line} for line in sums), *_plain(first)),
+    )
+
+
+def _plain(rows: Sequence[Any]) -> list[dict[str, str]]:
+    return [row.asDict() for row in rows]
+
+
+def _tables(lake: Lake, number: int) -> _Tables:
+    """Read the version, with documents and programs as they are now; or were, if some were forgotten since."""
+    at: dict[str, int | None] = {"documents": None, "programs": None}
+    forgets = lake.read("runs").where(f"command = 'forget' AND corpus_version > {number}").orderBy("corpus_version")
+    first = forgets.select("versions_written").first()
+    if first is not None:
+        written = json.loads(first[0])
+        for table in at:
+            before = int(written[table]) - 1 if table in written else None
+            if before is not None and retention(lake, table).is_readable(before):
+                at[table] = before
+    documents, programs = (lake.read(table, version) for table, version in at.items())
+    return _Tables(lake.read("corpus", number), documents, programs, programs)
+
+
+def _drawn(tables: _Tables, sample: int | None, seed: int) -> _Tables:
+    if sample is None:
+        return tables
+    drawn = tables.rows.orderBy(F.xxhash64("doc_id", F.lit(seed)), "doc_id").limit(sample).select("doc_id")
+    rows = tables.rows.join(F.broadcast(drawn), "doc_id", "left_semi")
+    documents = tables.documents.join(F.broadcast(drawn), "doc_id", "left_semi")
+    hashes = rows.select("text_sha256").union(documents.select("text_sha256"))
+    return _Tables(rows, documents, tables.programs, tables.programs.join(hashes, "text_sha256", "left_semi"))
+
+
+def _expected(lake: Lake, number: int, documents: DataFrame) -> DataFrame:
+    """Give the documents that must have a row: all, or for an old version those that were published by then."""
+    if number == max(made.version for made in lake.versions("corpus")):
+        return documents
+    published = lake.read("runs").where(f"command = 'ingest' AND corpus_version <= {number}").select("run_id")
+    rows = lake.read("corpus", number).select("doc_id")
+    mine = F.col("ingest_run_id").isin([row["run_id"] for row in published.collect()])
+    there = documents.where(mine).select("doc_id")
+    return there.union(documents.select("doc_id").join(rows, "doc_id", "left_semi")).distinct()
+
+
+def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
+    """Give the findings of each group of rows that went through the same passes, and of rows that no run wrote."""
+    groups: dict[str, list[str]] = {}
+    for run_id, keys in ledger.chains(lake).items():
+        groups.setdefault(json.dumps(keys, sort_keys=True), []).append(run_id)
+    there = {row["run_id"] for row in tables.rows.select("run_id").distinct().collect()}
+    found = []
+    for written, run_ids in groups.items():
+        if here := there.intersection(run_ids):
+            rows = tables.rows.where(F.col("run_id").isin(sorted(here)))
+            found.append(checking.replayed(rows, tables.documents, tables.programs, passes.past(json.loads(written))))
+    known = {run_id for run_ids in groups.values() for run_id in run_ids}
+    if unknown := there - known:
+        rows = tables.rows.where(F.col("run_id").isNull() | F.col("run_id").isin(sorted(filter(None, unknown))))
+        found.append(rows.selectExpr("'unknown_run' AS check", "doc_id AS key", "coalesce(run_id, 'NULL') AS detail"))
+    return found
+
+
+def _sums(lake: Lake, number: int, tables: _Tables) -> list[str]:
+    """Say which sums do not hold: outcomes and documents, and the counts that were entered when it was published."""
+    counts = ledger.outcome_counts(lake, number)
+    rows = tables.rows.count()
+    lines = []
+    if rows != (total := sum(counts[name] for name in COUNTS)):
+        lines.append(f"{rows} rows, but kept, edited, dropped, failed and not_run are {total}")
+    if (there := _expected(lake, number, tables.documents).count()) != rows:
+        lines.append(f"{rows} rows for {there} documents")
+    entry = lake.read("runs").where(F.col("corpus_version") == number).select("counts").first()
+    entered = json.loads(entry["counts"] or "{}") if entry is not None else {}
+    lines += [
+        f"{name} is {counts[name]}, runs says {entered[name]}"
+        for name in counts
+        if name in entered and entered[name] != counts[name]
+    ]
+    return lines
+
+
+@contextmanager
+def _checksums(lake: Lake) -> Iterator[None]:
+    """Have Parquet compare the checksums of pages, which it writes always and reads only when told to."""
+    key = "parquet.page.verify-checksum.enabled"
+    before = lake.spark.conf.get(key, None)
+    lake.spark.conf.set(key, "true")
+    try:
+        yield
+    finally:
+        if before is None:
+            lake.spark.conf.unset(key)
+        else:
+            lake.spark.conf.set(key, before)
+
+
+def _unreadable(error: Exception) -> dict[str, str] | None:
+    """Give the finding of a file that could not be read; None for every other error."""
+    text = str(error)
+    java = getattr(error, "java_exception", None)
+    while java is not None:
+        text, java = f"{text}\n{java}", java.getCause()
+    if not UNREADABLE.search(text):
+        return None
+    path = PATH.search(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return {"check": "file", "key": path[1] if path else "unknown", "detail": lines[-1][:300]}

@@ -1,0 +1,118 @@
+"""A text before and after as lines for a page: what stays, went or came, and the words that changed inside a line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+CONTEXT = 3
+"""Lines of a longer unchanged run that are shown at its ends."""
+
+PAIRABLE = 0.5
+"""A removed and an added line that share more than this are shown as one line that was edited."""
+
+WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What must not reach a page as it is: control characters, and those that turn the direction of what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Hold one line of the page.
+
+    Attributes:
+        sign: ` ` stays, `-` went, `+` came.
+        number: 1-based line of the text before, None for one that came.
+        parts: Pieces of the line, each with whether it is what changed in it.
+    """
+
+    sign: str
+    number: int | None
+    parts: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Hold lines that are shown, or hidden until they are asked for."""
+
+    lines: tuple[Line, ...]
+    hidden: bool
+
+
+def blocks(before: str, after: str | None) -> list[Block]:
+    r"""Give the difference of two texts; `after` None is a text that was dropped.
+
+    >>> [line.sign + line.parts[0][0] for block in blocks("Menu\nA page.", "A page.") for line in block.lines]
+    ['-Menu', ' A page.']
+    """
+    lines = list(_lines(before.split("\n"), [] if after is None else after.split("\n")))
+    found: list[Block] = []
+    start = 0
+    for first, last in _long_runs(lines, unchanged=after is not None):
+        found += [Block(tuple(lines[start:first]), False), Block(tuple(lines[first:last]), True)]
+        start = last
+    found.append(Block(tuple(lines[start:]), False))
+    return [block for block in found if block.lines]
+
+
+def _long_runs(lines: Sequence[Line], *, unchanged: bool) -> Iterator[tuple[int, int]]:
+    """Give the middles of long runs: of lines that stay, or of a dropped text after its first lines."""
+    if not unchanged:
+        if len(lines) > 12 * CONTEXT:
+            yield 10 * CONTEXT, len(lines)
+        return
+    start = 0
+    for number in range(len(lines) + 1):
+        if number == len(lines) or lines[number].sign != " ":
+            if number - start > 2 * CONTEXT + 2:
+                yield start + CONTEXT * (start > 0), number - CONTEXT * (number < len(lines))
+            start = number + 1
+
+
+def _lines(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (Line(" ", number + 1, _whole(before[number])) for number in range(start, end))
+        else:
+            yield from _changed(before[start:end], after[new_start:new_end], start)
+
+
+def _changed(old: Sequence[str], new: Sequence[str], start: int) -> Iterator[Line]:
+    waiting = list(new)
+    for number, line in enumerate(old, start + 1):
+        pair = waiting[0] if waiting and _alike(line, waiting[0]) else None
+        if pair is None:
+            yield Line("-", number, _whole(line))
+            continue
+        waiting.pop(0)
+        was, now = _words(line, pair)
+        yield Line("-", number, was)
+        yield Line("+", None, now)
+    yield from (Line("+", None, _whole(line)) for line in waiting)
+
+
+def _alike(old: str, new: str) -> bool:
+    matcher = difflib.SequenceMatcher(None, old[:400], new[:400], autojunk=False)
+    return matcher.quick_ratio() > PAIRABLE and matcher.ratio() > PAIRABLE
+
+
+def _words(old: str, new: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
+    was, now = WORDS.findall(old), WORDS.findall(new)
+    sides: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
+    for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        for side, words in ((sides[0], was[start:end]), (sides[1], now[new_start:new_end])):
+            if words:
+                side.append((clean("".join(words)), tag != "equal"))
+    return tuple(sides[0]), tuple(sides[1])
+
+
+def _whole(line: str) -> tuple[tuple[str, bool], ...]:
+    return ((clean(line), False),)
+
+
+def clean(text: str) -> str:
+    """Put a sign in the place of each character that must not reach a page."""
+    return CONTROL.sub("�", text)

@@ -1,0 +1,127 @@
+"""The page of a report: facts into one HTML file that needs no network, everything from the corpus escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from prox_spark.errors import SessionError
+from prox_spark.report import charts
+from prox_spark.report.differences import blocks, clean
+
+if TYPE_CHECKING:
+    from prox_spark.report.facts import Facts
+
+MOST_OPERATIONS = 40
+"""More operations of one document are counted, not listed."""
+
+
+def render(facts: Facts) -> str:
+    """Write the page."""
+    try:
+        import jinja2
+        import markupsafe
+    except ImportError as error:
+        raise SessionError("the report is written with Jinja2: pip install jinja2") from error
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: clean(value) if type(value) is str else value,  # not what is markup already
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "share": _share, "time": _time, "clock": _clock, "pretty": _pretty}
+    environment.filters["call"] = _call
+    script = _asset("script.js")
+    drawn = {name: markupsafe.Markup(svg) for name, svg in _charts(facts).items()}
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        facts=facts,
+        charts=drawn,
+        documents=[_document(row) for row in facts.gallery],
+        style=markupsafe.Markup(_asset("style.css")),
+        script=markupsafe.Markup(script),
+        script_hash=digest,
+        cost=_cost(facts),
+    )
+
+
+def _charts(facts: Facts) -> dict[str, str]:
+    wanted = {
+        "sources": (charts.outcomes_by_source, facts.sources),
+        "stages": (charts.words_by_stage, facts.stages),
+        "histogram": (charts.histogram, facts.histogram),
+        "operations": (charts.operations, facts.operations),
+    }
+    return {name: draw(rows) for name, (draw, rows) in wanted.items() if rows}
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    url = row["url"] or ""
+    return {
+        **row,
+        "title": url or row["doc_id"][:12],
+        "link": url if url.startswith(("https://", "http://")) else None,
+        "blocks": blocks(row["before"] or "", row["after"]),
+        "listed": row["ops"][:MOST_OPERATIONS],
+        "more": max(0, len(row["ops"]) - MOST_OPERATIONS),
+    }
+
+
+def _cost(facts: Facts) -> dict[str, Any]:
+    refines = [row for row in facts.runs if row["command"] == "refine"]
+    tokens = [row["prompt_tokens"] + (row["output_tokens"] or 0) for row in refines if row["prompt_tokens"] is not None]
+    money = [row["cost"] for row in facts.runs if row["cost"] is not None]
+    return {
+        "tokens": sum(tokens) if tokens else None,
+        "seconds": sum(row["seconds"] for row in facts.runs),
+        "money": sum(money) if money else None,
+    }
+
+
+def _asset(name: str) -> str:
+    return (resources.files("prox_spark.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+def _time(moment: str | None) -> str:
+    return moment[:16].replace("T", " ") if moment else "–"
+
+
+def _clock(seconds: float | None) -> str:
+    """Write a duration.
+
+    >>> _clock(4.25), _clock(75), _clock(7260)
+    ('4.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def _call(op: dict[str, Any]) -> str:
+    if op["op"] == "remove_lines":
+        return f"remove_lines({op['line_start']}, {op['line_end']})"
+    if op["op"] == "normalize":
+        return (
+            f"normalize({json.dumps(op['source'], ensure_ascii=False)}, {json.dumps(op['target'], ensure_ascii=False)})"
+        )
+    return f"{op['op']}()"

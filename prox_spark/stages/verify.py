@@ -1,0 +1,180 @@
+"""Check corpus rows and programs against what they must be: replayed from documents, re-parsed from completions.
+
+Frame in, frame out; no table is touched and no action is called. Replaying runs in the JVM; parsing again is done by
+the parser, in Python workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark import schema
+from prox_spark.program import columns, parse
+from prox_spark.program.operations import DOCUMENT_REASONS
+from prox_spark.program.reference import parse_reference
+from prox_spark.stages.apply import AT, apply, unrefined
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame
+
+    from prox_spark.passes import PastPass
+
+CHECKS = {
+    "file": "a file cannot be read, or its bytes are not those that were written",
+    "count": "the corpus has as many rows as there are documents, and each has one of the five outcomes",
+    "no_document": "a corpus row has a document",
+    "not_in_corpus": "a document has a corpus row",
+    "twice": "a document has only one corpus row",
+    "unknown_run": "the run that wrote a row is in runs",
+    "hash": "text_sha256 is that of the text",
+    "no_program": "each pass that a row went through has a program for it",
+    "row": "executing the programs on the document gives the row",
+    "operations": "executing the row's ops on the text before gives its text",
+    "program": "a program's operations parse from its completion",
+}
+"""What is checked, by the name that a finding has."""
+
+FINDING = "check STRING, key STRING, detail STRING"
+REPLAYED = tuple(name for name in schema.CORPUS.fieldNames() if name not in ("doc_id", "run_id"))
+
+
+def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes: Sequence[PastPass]) -> DataFrame:
+    """Take documents through the passes that their corpus rows say they went through, and compare.
+
+    Args:
+        rows: Rows of `corpus` that went through `passes`, and no others.
+        documents: The table `documents`.
+        programs: The table `programs`.
+        passes: The chain of passes.
+
+    Returns:
+        Findings: `check`, `key` (the document) and `detail`.
+    """
+    found = rows.select("doc_id", F.struct(*schema.CORPUS.fieldNames()).alias("stored"))
+    going = unrefined(documents).join(found, "doc_id")
+    going = going.select("*", F.lit(0).alias(AT), F.lit(None).cast("string").alias("previous"))
+    going = going.withColumn("hash_is_right", F.col("text_sha256").eqNullSafe(F.sha2("text", 256)))
+    for index, item in enumerate(passes):
+        reaches = (F.col(AT) == index) & F.col("text").isNotNull()
+        going = going.withColumn("previous", F.when(reaches, F.col("text")).otherwise(F.col("previous")))
+        going = apply(going, programs, item, index=index, run_id="")
+    again = _from_operations(passes).alias("again")
+    wrong = _wrong(len(passes))
+    checked = going.select("*", again).select("doc_id", F.filter(F.array(*wrong), F.isnotnull).alias("wrong"))
+    return checked.select("doc_id", F.explode("wrong").alias("w")).select(
+        "w.check", F.col("doc_id").alias("key"), "w.detail"
+    )
+
+
+def _from_operations(passes: Sequence[PastPass]) -> Column:
+    """Execute the row's own operations on the text before its last pass, whatever the programs say."""
+    text = F.col("previous") if passes else F.col("text")
+    for item in passes:
+        if item.level == "document":
+            drops = F.expr("exists(stored.ops, o -> o.op = 'drop_doc' AND o.status = 'applied')")
+            made = F.when(drops, F.lit(None)).otherwise(F.col("previous"))
+        else:
+            made = columns.apply_program("previous", "stored.ops", policy=item.policy)
+        is_it = (F.col("stored.pass_name") == item.name) & F.col("stored.outcome").isin("edited", "dropped")
+        text = F.when(is_it, made).otherwise(text)
+    return text
+
+
+def _wrong(passes: int) -> list[Column]:
+    def finding(check: str, is_wrong: Column, detail: Column | str = "") -> Column:
+        value = F.lit(detail) if isinstance(detail, str) else detail
+        return F.when(is_wrong, F.struct(F.lit(check).alias("check"), value.alias("detail")))
+
+    arrived = F.col(AT) == passes
+    differing = [
+        F.when(~F.col(f"stored.{name}").eqNullSafe(F.col(name)), F.lit(name)) for name in REPLAYED
+    ]  # NULL for those that are as they should be, and concat_ws leaves NULLs out
+    names = F.concat_ws(", ", *differing)
+    found_hash = F.when(F.col("stored.text").isNotNull(), F.sha2("stored.text", 256))
+    reason = F.col("stored.reason")
+    closed = reason.isNull() | reason.isin(*DOCUMENT_REASONS)
+    return [
+        finding("no_program", ~arrived, F.concat(F.lit("stands after pass "), F.col(AT).cast("string"))),
+        finding("row", arrived & (names != ""), F.concat(F.lit("other: "), names)),
+        finding("row", ~closed, F.concat(F.lit("unknown reason "), reason)),
+        finding("operations", arrived & ~F.col("stored.text").eqNullSafe(F.col("again"))),
+        finding("hash", ~F.col("hash_is_right"), "in documents"),
+        finding("hash", ~F.col("stored.text_sha256").eqNullSafe(found_hash), "in corpus"),
+    ]
+
+
+def membership(rows: DataFrame, documents: DataFrame) -> DataFrame:
+    """Find documents without a row, rows without a document, and documents with several rows.
+
+    Args:
+        rows: Column `doc_id` of `corpus`.
+        documents: Column `doc_id` of the documents that must have a row.
+    """
+    counted = rows.groupBy("doc_id").agg(F.count(F.lit(1)).alias("n"))
+    joined = counted.withColumnRenamed("doc_id", "row_id").join(
+        documents.select("doc_id").distinct(), F.col("row_id") == F.col("doc_id"), "full_outer"
+    )
+    check = (
+        F.when(F.col("row_id").isNull(), "not_in_corpus")
+        .when(F.col("doc_id").isNull(), "no_document")
+        .when(F.col("n") > 1, "twice")
+    )
+    key, detail = F.coalesce("row_id", "doc_id").alias("key"), F.concat(F.coalesce("n", F.lit(0)), F.lit(" rows"))
+    return joined.select(check.alias("check"), key, detail.alias("detail")).where("check IS NOT NULL")
+
+
+def reparsed(programs: DataFrame) -> DataFrame:
+    """Parse every completion again and compare with what is stored beside it.
+
+    Returns:
+        Findings; the key is `text_sha256/pass/chunk`.
+    """
+    chosen = programs.select("text_sha256", "pass_name", "chunks").where("chunks IS NOT NULL")
+    return chosen.mapInArrow(_reparse, FINDING)
+
+
+def _reparse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    kind = pa.schema([(name, pa.string()) for name in ("check", "key", "detail")])
+    for batch in batches:
+        rows = [
+            {
+                "check": "program",
+                "key": f"{row['text_sha256']}/{row['pass_name']}/{chunk['chunk_index']}",
+                "detail": why,
+            }
+            for row in batch.to_pylist()
+            for chunk in row["chunks"]
+            if (why := other_than_parsed(chunk))
+        ]
+        yield pa.RecordBatch.from_pylist(rows, schema=kind)
+
+
+def other_than_parsed(chunk: dict[str, Any]) -> str:
+    """Name the fields of a stored chunk that its completion does not parse to; empty where all is right.
+
+    >>> other_than_parsed({"completion": "keep_doc()", "finish_reason": "stop", "ops": [], "problems": [],
+    ...                    "reference_ops": [], "reference_errors": 0})
+    'ops, reference_ops'
+    """
+    if chunk["completion"] is None:
+        fields: dict[str, Any] = {"ops": [], "problems": [], "reference_ops": [], "reference_errors": 0}
+    else:
+        program = parse(chunk["completion"], finish_reason=chunk["finish_reason"])
+        operations, errors = parse_reference(chunk["completion"])
+        fields = {
+            "ops": [_fields(item) for item in program.operations],
+            "problems": [_fields(item) for item in program.problems],
+            "reference_ops": [_fields(item) for item in operations],
+            "reference_errors": errors,
+        }
+    return ", ".join(name for name, value in fields.items() if (chunk[name] or value) and chunk[name] != value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

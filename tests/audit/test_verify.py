@@ -1,0 +1,138 @@
+"""Verifying finds what was tampered with, and nothing where all is as it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pyspark.sql import functions as F
+
+from prox_spark import ledger, passes, pipeline
+from prox_spark.audit.verify import verify
+from prox_spark.stages.verify import other_than_parsed, replayed
+from prox_spark.tables import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from prox_spark.config import Config
+
+pytestmark = pytest.mark.spark
+
+TAMPERINGS: dict[str, Column | str] = {
+    "text": "concat(text, '!')",
+    "text_sha256": "sha2('other', 256)",
+    "outcome": "'failed'",
+    "reason": "'because'",
+    "ops": "CAST(NULL AS STRING)",
+    "words_before": "words_before + 1",
+    "words_after": "words_after + 1",
+    "metadata": "'{}'",
+    "url": "'https://elsewhere.example'",
+    "source": "'c4'",
+    "snapshot": "'three'",
+    "pass_name": "'doc'",
+}
+
+
+def chain_of(lake: Lake) -> tuple[tuple[passes.PastPass, ...], DataFrame]:
+    """Give the longest chain of the lake, and the rows that went through it."""
+    runs = ledger.chains(lake)
+    longest = max(runs.values(), key=len)
+    rows = lake.read("corpus").where(F.col("run_id").isin([run for run, keys in runs.items() if keys == longest]))
+    return passes.past(longest), rows
+
+
+def test_a_lake_of_random_documents_and_programs_verifies_in_every_version(
+    lake: Lake, settings: Config, ingest_more: Callable[[], None]
+) -> None:
+    ingest_more()  # version 3 holds documents of which no pass has heard yet
+    pipeline.run(lake, settings)
+    outcomes = {row[0] for row in lake.read("corpus").select("outcome").distinct().collect()}
+    assert outcomes == {"kept", "edited", "dropped"}
+    newest, third = verify(lake), verify(lake, 3)
+    assert (newest.findings, newest.documents) == ((), 80)
+    assert (third.findings, third.documents) == ((), 80)
+    assert newest.programs >= 80
+
+
+def test_any_single_tampering_with_a_row_is_found_and_no_other_row_is_blamed(lake: Lake) -> None:
+    chain, rows = chain_of(lake)
+    ids = [row[0] for row in rows.where("outcome = 'edited' AND size(ops) > 0").select("doc_id").collect()]
+    victims = dict(zip(TAMPERINGS, ids, strict=False))
+    assert len(victims) == len(TAMPERINGS), "the random lake has too few edited documents"
+    tampered = rows
+    for column, value in TAMPERINGS.items():
+        is_victim = F.col("doc_id") == victims[column]
+        changed = F.expr(value).cast(rows.schema[column].dataType) if column != "ops" else F.lit(None)
+        tampered = tampered.withColumn(column, F.when(is_victim, changed).otherwise(F.col(column)))
+    found = replayed(tampered, lake.read("documents"), lake.read("programs"), chain).collect()
+    assert {row["key"] for row in found} == set(victims.values())
+    named = {row["key"]: row["detail"] for row in found if row["check"] == "row" and row["detail"].startswith("other")}
+    assert all(column in named[victim] for column, victim in victims.items())
+    assert {row["key"] for row in found if row["check"] == "operations"} >= {victims["text"], victims["ops"]}
+
+
+def test_a_missing_program_and_changed_documents_are_found_by_replaying(lake: Lake) -> None:
+    chain, rows = chain_of(lake)
+    one, two, three = (row[0] for row in rows.where("outcome = 'edited'").select("doc_id").limit(3).collect())
+    documents = lake.read("documents")
+    text = F.when(F.col("doc_id") == one, "another text").otherwise(F.col("text"))
+    gone = documents.where(F.col("doc_id") == two).select("text_sha256")
+    programs = lake.read("programs").join(gone, "text_sha256", "left_anti")
+    found = replayed(rows, documents.withColumn("text", text), programs, chain).collect()
+    assert {(row["check"], row["key"]) for row in found} >= {("hash", one), ("row", one), ("no_program", two)}
+    assert three not in {row["key"] for row in found}
+
+
+def test_verify_finds_what_somebody_did_to_the_tables(lake: Lake) -> None:
+    row = lake.read("corpus").where("outcome = 'edited'").first()
+    program = lake.read("programs").where("chunks[0].completion LIKE 'remove_lines%'").first()
+    lake.spark.sql(f"UPDATE {lake.name('corpus')} SET text = 'mine' WHERE doc_id = '{row['doc_id']}'")
+    lost = lake.read("corpus").where("outcome = 'kept'").first()
+    lake.spark.sql(f"DELETE FROM {lake.name('corpus')} WHERE doc_id = '{lost['doc_id']}'")
+    lake.spark.sql(
+        f"UPDATE {lake.name('programs')} SET chunks = transform(chunks, c -> named_struct("
+        + ", ".join(
+            f"'{name}', " + ("array()" if name == "ops" else f"c.{name}")
+            for name in lake.read("programs").schema["chunks"].dataType.elementType.fieldNames()
+        )
+        + f")) WHERE text_sha256 = '{program['text_sha256']}' AND pass_name = '{program['pass_name']}'"
+    )
+    found = verify(lake, limit=100)
+    assert not found.ok
+    seen = {(item["check"], item["key"].split("/")[0]) for item in found.findings}
+    assert {("row", row["doc_id"]), ("operations", row["doc_id"]), ("not_in_corpus", lost["doc_id"])} <= seen
+    assert ("program", program["text_sha256"]) in seen
+    assert found.counts["count"] >= 1
+
+
+@pytest.mark.parametrize("table", ["corpus", "documents", "programs"])
+def test_a_changed_file_is_named(lake: Lake, table: str) -> None:
+    used = {path.rsplit("/", 1)[1] for path in lake.read(table).inputFiles()}
+    path = max(
+        (p for p in Path(lake.location, table).rglob("*.parquet") if p.name in used), key=lambda p: p.stat().st_size
+    )
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 4, len(data) // 4 + 64):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    (path.parent / f".{path.name}.crc").unlink(missing_ok=True)  # what Hadoop keeps on local disks only
+    found = verify(lake)
+    assert found.counts == {"file": 1}
+    assert found.findings[0]["key"].endswith(path.name)
+
+
+def test_a_sample_replays_so_many_documents_and_counts_all(lake: Lake) -> None:
+    found = verify(lake, sample=5)
+    assert (found.ok, found.documents) == (True, 5)
+    lake.spark.sql(f"DELETE FROM {lake.name('corpus')} WHERE outcome = 'kept'")
+    assert verify(lake, sample=5).counts.keys() >= {"count", "not_in_corpus"}
+
+
+def test_a_chunk_that_was_never_asked_about_holds_nothing() -> None:
+    skipped = {"completion": None, "ops": [], "problems": [], "reference_ops": [], "reference_errors": 0}
+    assert other_than_parsed(skipped) == ""
+    assert other_than_parsed({**skipped, "ops": [{"op": "keep_doc"}]}) == "ops"

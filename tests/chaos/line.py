@@ -1,0 +1,51 @@
+"""One process that takes a corpus through the whole line, and says what the lake holds: what the fault tests kill.
+
+python tests/chaos/line.py LAKE PAGES ANSWERS [ingest|run]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+from pyspark.sql import functions as F
+
+from prox_spark import Lake, pipeline, session
+from prox_spark import config as configuration
+from prox_spark.audit.verify import verify
+
+UNSTABLE = ("run_id", "ingest_run_id", "generated_at")
+KEYS = {"documents": "doc_id", "corpus": "doc_id", "programs": "text_sha256", "quarantine": "record_id"}
+
+
+def digest(lake: Lake) -> dict[str, object]:
+    """Give counts and a hash of each table's content, without what differs between two runs of the same."""
+    found: dict[str, object] = {"verified": verify(lake).findings}
+    for table, key in KEYS.items():
+        frame = lake.read(table)
+        columns = [name for name in frame.columns if name not in UNSTABLE]
+        rows = frame.select(F.sha2(F.to_json(F.struct(*columns)), 256).alias("h"), key).orderBy("h").collect()
+        content = hashlib.sha256("".join(row["h"] for row in rows).encode()).hexdigest()
+        found[table] = {"rows": len(rows), "distinct": len({row["h"] for row in rows}), "content": content}
+    return found
+
+
+def main(location: str, pages: str, answers: str, what: str = "all") -> None:
+    config = configuration.load(
+        overrides=["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=12"]
+    )
+    spark = session(brief=True, **{"spark.master": "local[2]", "spark.driver.memory": "1g"})
+    print("ready", flush=True)
+    lake = Lake.open(spark, location)
+    if what in ("all", "ingest"):
+        pipeline.ingest(lake, "jsonl", [pages], snapshot="one", settings=config.ingest)
+    if what in ("all", "run"):
+        pipeline.run(lake, config)
+    print("done", flush=True)
+    print(json.dumps(digest(lake)) if what == "all" else "{}", flush=True)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
