@@ -41,6 +41,14 @@ class EngineSettings(Section):
         dtype: Number type of the weights; `auto` takes bfloat16 on a GPU and float32 on a CPU.
         batch_size: Prompts per forward pass (transformers).
         threads: CPU threads of the model; None leaves the choice to the library.
+        max_sequences: Prompts decoded at once (vllm).
+        max_model_tokens: Context that memory is kept for (vllm); None takes the model's own.
+        memory_share: Share of the GPU's memory that vLLM takes.
+        cache_gib: Memory for the cache of the prompts on a CPU (vllm).
+        eager: Run without compiled graphs (vllm); None compiles on a GPU only.
+        own_process: Give the model a process of its own (vllm); None does so on a GPU only.
+        speculation: Guess tokens by looking them up in the prompt (vllm); the answers stay the same.
+        speculative_tokens: Tokens guessed at a time.
         answers: JSON lines file with the given answers (scripted).
         rules: Which rule sets the rules engine follows.
     """
@@ -52,6 +60,14 @@ class EngineSettings(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_size: _Count = 16
     threads: _Count | None = None
+    max_sequences: _Count = 256
+    max_model_tokens: _Count | None = None
+    memory_share: Annotated[_Float, Field(gt=0.0, le=1.0)] = 0.9
+    cache_gib: _Count = 2
+    eager: Annotated[bool, Strict()] | None = None
+    own_process: Annotated[bool, Strict()] | None = None
+    speculation: Literal["off", "ngram"] = "off"
+    speculative_tokens: _Count = 8
     answers: _Text | None = None
     rules: Annotated[tuple[RuleSet, ...], Field(min_length=1)] = ("c4", "gopher", "fineweb")
 

@@ -4,8 +4,9 @@ from prox_spark.engines.identity import fingerprint
 from prox_spark.engines.residency import create, loads, release, resident
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
-from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer
+from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer, StreamingEngine, stream
 from prox_spark.engines.transformers import TransformersEngine
+from prox_spark.engines.vllm import VllmEngine
 
 __all__ = [
     "Completion",
@@ -14,10 +15,13 @@ __all__ = [
     "PromptTokenizer",
     "RulesEngine",
     "ScriptedEngine",
+    "StreamingEngine",
     "TransformersEngine",
+    "VllmEngine",
     "create",
     "fingerprint",
     "loads",
     "release",
     "resident",
+    "stream",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from prox_spark.engines.seam import Completion
 from prox_spark.errors import TaskError
 
 Answer = TypeVar("Answer")
@@ -55,6 +56,23 @@ def _fits(batch: Sequence[Request], limits: Limits) -> bool:
     width = len(batch[-1].token_ids) + max(request.max_new_tokens for request in batch)
     within = limits.positions is None or width <= limits.positions
     return within and len(batch) <= limits.size and len(batch) * width <= limits.tokens
+
+
+def refusal(request: Request, context: int | None, vocabulary: int) -> Completion | None:
+    """Refuse what would fail in the model; on a GPU an id outside the vocabulary would take the process with it.
+
+    >>> refusal(Request(0, (1, 2, 3), 8), context=10, vocabulary=5).finish_reason
+    'skipped'
+    """
+    length, limit = len(request.token_ids), request.max_new_tokens
+    if context is not None and length > context - limit:
+        message = f"the prompt has {length} tokens; the context of {context} less {limit} new ones is shorter"
+        return Completion("", "skipped", length, 0, message)
+    if length == 0 or limit < 1:
+        return Completion("", "error", length, 0, f"{length} prompt tokens and {limit} new ones: both must be more")
+    if min(request.token_ids) < 0 or max(request.token_ids) >= vocabulary:
+        return Completion("", "error", length, 0, f"a token id is outside the vocabulary of {vocabulary}")
+    return None
 
 
 def isolate(

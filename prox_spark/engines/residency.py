@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.transformers import TransformersEngine
+from prox_spark.engines.vllm import VllmEngine
 from prox_spark.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def create(settings: EngineSettings) -> Engine:
         case "transformers":
             return TransformersEngine(settings)
         case "vllm":
-            raise EngineError("engine.kind vllm is not built yet; use transformers, which runs the same models")
+            return VllmEngine(settings)
 
 
 class _Slot:
