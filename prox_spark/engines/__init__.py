@@ -1,7 +1,8 @@
 """Text generation behind one seam: prompts in, completions out, same length and order, each with its own error."""
 
+from prox_spark.engines.careful import answer_carefully, in_own_process
 from prox_spark.engines.identity import fingerprint
-from prox_spark.engines.residency import create, loads, release, resident
+from prox_spark.engines.residency import create, loads, on_gpu, release, resident
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer, StreamingEngine, stream
@@ -18,9 +19,12 @@ __all__ = [
     "StreamingEngine",
     "TransformersEngine",
     "VllmEngine",
+    "answer_carefully",
     "create",
     "fingerprint",
+    "in_own_process",
     "loads",
+    "on_gpu",
     "release",
     "resident",
     "stream",

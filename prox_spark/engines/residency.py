@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from prox_spark.engines.memory import wants_gpu
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.transformers import TransformersEngine
@@ -82,3 +83,8 @@ def release() -> None:
 def loads() -> int:
     """Count how many engines `resident` has loaded in this process."""
     return _SLOT.loads
+
+
+def on_gpu(settings: EngineSettings) -> bool:
+    """Say whether the model of these settings runs on a GPU of this process."""
+    return settings.kind in ("transformers", "vllm") and wants_gpu(settings.device)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 WAITING = 2
 """Requests in flight for each that the model decodes: the next ones are there when it has room, without a pause."""
 
-_QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
+_QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 
 
 class VllmEngine:
@@ -214,7 +214,6 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     if source[1] is None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # a folder is all there is
     if not on_gpu:
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cache_gib))
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
         os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(settings.threads)}
