@@ -83,6 +83,7 @@ class RefineSummary:
         load_seconds: Time that loading took, summed over the workers.
         engine_seconds: Time that tasks held their engine, loading included, summed over the tasks.
         gpu_seconds: The part of it on a GPU.
+        engine: Kind of the engine that answered; for `auto`, the one that was taken.
     """
 
     run_id: str
@@ -98,6 +99,7 @@ class RefineSummary:
     load_seconds: float = 0.0
     engine_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
         load_seconds=total.load_seconds,
         engine_seconds=total.task_seconds,
         gpu_seconds=total.gpu_seconds,
+        engine=this.engine.kind,
     )
     ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, this, config))
     return summary

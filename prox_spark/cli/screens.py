@@ -75,8 +75,12 @@ def refine_line(summary: RefineSummary) -> str:
     failed = f", {summary.errors:,} failed" if summary.errors else ""
     return (
         f"refine {summary.pass_name}: {summary.texts:,} texts in {summary.waves} wave{'s'[: summary.waves != 1]}"
-        f"{failed}, {rate:,.0f} tokens/s ({duration(summary.seconds)})"
+        f"{failed}, {rate:,.0f} tokens/s{_by(summary)} ({duration(summary.seconds)})"
     )
+
+
+def _by(summary: RefineSummary) -> str:
+    return f" by {summary.engine}" if summary.engine else ""
 
 
 def applied(options: Invocation, summary: ApplySummary) -> None:

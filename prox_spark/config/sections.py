@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from prox_spark.errors import ConfigError
 
-EngineKind = Literal["rules", "transformers", "scripted", "vllm"]
+EngineKind = Literal["auto", "rules", "transformers", "scripted", "vllm", "openai"]
 RuleSet = Literal["c4", "gopher", "fineweb"]
 
 _Int = Annotated[int, Strict()]
@@ -49,6 +49,12 @@ class EngineSettings(Section):
         own_process: Give the model a process of its own (vllm); None does so on a GPU only.
         speculation: Guess tokens by looking them up in the prompt (vllm); the answers stay the same.
         speculative_tokens: Tokens guessed at a time.
+        url: Base of the endpoint, such as http://127.0.0.1:8000/v1 (openai).
+        key_variable: Environment variable that holds the key (openai); None sends none.
+        tokenizer: Folder or hub name of the endpoint's tokenizer (openai); None counts words.
+        in_flight: Most requests at a time from one worker (openai).
+        attempts: How often a request is tried before the task fails (openai).
+        timeout_seconds: How long one answer may take (openai).
         answers: JSON lines file with the given answers (scripted).
         rules: Which rule sets the rules engine follows.
     """
@@ -68,16 +74,23 @@ class EngineSettings(Section):
     own_process: Annotated[bool, Strict()] | None = None
     speculation: Literal["off", "ngram"] = "off"
     speculative_tokens: _Count = 8
+    url: _Text | None = None
+    key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")] | None = None
+    tokenizer: _Text | None = None
+    in_flight: Annotated[_Int, Field(ge=1, le=1024)] = 32
+    attempts: Annotated[_Int, Field(ge=1, le=100)] = 6
+    timeout_seconds: _Count = 600
     answers: _Text | None = None
     rules: Annotated[tuple[RuleSet, ...], Field(min_length=1)] = ("c4", "gopher", "fineweb")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> EngineSettings:
-        needed = {"transformers": "model", "vllm": "model", "scripted": "answers"}.get(self.kind)
-        if needed and getattr(self, needed) is None:
-            raise PydanticCustomError(
-                "needed", "{key} must be given when kind is {kind}, got nothing", {"key": needed, "kind": self.kind}
-            )
+        models = dict.fromkeys(("auto", "transformers", "vllm"), ("model",))
+        for needed in {**models, "openai": ("url", "model"), "scripted": ("answers",)}.get(self.kind, ()):
+            if getattr(self, needed) is None:
+                raise PydanticCustomError(
+                    "needed", "{key} must be given when kind is {kind}, got nothing", {"key": needed, "kind": self.kind}
+                )
         return self
 
 

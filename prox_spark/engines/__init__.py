@@ -2,7 +2,8 @@
 
 from prox_spark.engines.careful import answer_carefully, in_own_process
 from prox_spark.engines.identity import fingerprint
-from prox_spark.engines.residency import create, loads, on_gpu, release, resident
+from prox_spark.engines.openai import OpenAIEngine
+from prox_spark.engines.residency import chosen, create, loads, on_gpu, release, resident
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer, StreamingEngine, stream
@@ -12,6 +13,7 @@ from prox_spark.engines.vllm import VllmEngine
 __all__ = [
     "Completion",
     "Engine",
+    "OpenAIEngine",
     "Prompt",
     "PromptTokenizer",
     "RulesEngine",
@@ -20,6 +22,7 @@ __all__ = [
     "TransformersEngine",
     "VllmEngine",
     "answer_carefully",
+    "chosen",
     "create",
     "fingerprint",
     "in_own_process",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from prox_spark.engines.memory import wants_gpu
+from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.transformers import TransformersEngine
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from prox_spark.config import EngineSettings
     from prox_spark.engines.seam import Engine
 
+logger = logging.getLogger(__name__)
+
 
 def create(settings: EngineSettings) -> Engine:
     """Make a new engine.
@@ -23,6 +28,7 @@ def create(settings: EngineSettings) -> Engine:
     Raises:
         EngineError: It cannot be loaded as configured.
     """
+    settings = chosen(settings)
     match settings.kind:
         case "rules":
             return RulesEngine(settings.rules)
@@ -34,6 +40,19 @@ def create(settings: EngineSettings) -> Engine:
             return TransformersEngine(settings)
         case "vllm":
             return VllmEngine(settings)
+        case "openai":
+            return OpenAIEngine(settings)
+        case "auto":
+            raise AssertionError("chosen gives no auto")
+
+
+def chosen(settings: EngineSettings) -> EngineSettings:
+    """Give settings that name an engine: for `auto`, vllm where it is installed, else transformers."""
+    if settings.kind != "auto":
+        return settings
+    kind = "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
+    logger.info("engine.kind auto takes %s", kind)
+    return settings.model_copy(update={"kind": kind})
 
 
 class _Slot:
