@@ -60,7 +60,12 @@ def chain(passes: Sequence[Pass]) -> str:
 
 
 def _resolve(config: Config, settings: PassSettings) -> Pass:
-    profile = profiles.find(settings.profile, prompt_format=settings.prompt_format, parity=settings.parity)
+    profile = profiles.find(
+        settings.profile,
+        prompt_format=settings.prompt_format,
+        parity=settings.parity,
+        constrain=settings.constrain,
+    )
     engine = engines.chosen(config.engine_of(settings))
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -114,6 +114,7 @@ class PassSettings(Section):
         profile: The refining profile, by name (profiles.py).
         prompt_format: Another prompt format than the profile's; None keeps it.
         parity: Show the model the published prompts token for token, quirks included.
+        constrain: Let the model write nothing but programs about the lines it is shown; None keeps the profile's.
         engine: Another engine than the configuration's; None keeps it.
         policy: How the programs are executed.
     """
@@ -122,6 +123,7 @@ class PassSettings(Section):
     profile: _Text
     prompt_format: Literal["llama2", "plain", "raw"] | None = None
     parity: Annotated[bool, Strict()] = False
+    constrain: Annotated[bool, Strict()] | None = None
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
 

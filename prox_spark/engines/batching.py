@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from prox_spark.engines.seam import Completion
-from prox_spark.errors import TaskError
+from prox_spark.errors import ProxError
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold one prompt on its way through the model: its place in the call, its token ids, and its limit."""
+    """Hold one prompt on its way through the model: its place in the call, its token ids, its limit and grammar."""
 
     index: int
     token_ids: tuple[int, ...]
     max_new_tokens: int
+    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def isolate(
         part = waiting.pop()
         try:
             answers.update(zip((request.index for request in part), answer(part), strict=True))
-        except TaskError:
+        except ProxError:  # not about a prompt: the device, or how the engine is set up
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises, it is about one of these prompts
             if len(part) == 1:

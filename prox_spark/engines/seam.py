@@ -24,12 +24,14 @@ class Prompt:
         token_ids: The prompt as the model is to see it; None leaves the encoding to the engine (with its BOS).
         max_new_tokens: Longest completion, in tokens.
         level: What is asked for, a verdict on a document or the program of a chunk; engines without a model need it.
+        grammar: What the answer may be, in llguidance's Lark; None for anything. Engines with a model follow it.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     max_new_tokens: int = 256
     level: Level = "chunk"
+    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
+from prox_spark.engines.constraints import Constraints
 from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import EngineError, TaskError
@@ -55,6 +56,7 @@ class TransformersEngine:
         self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
         self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
         self._context, self._limits = _limits(self._model.config, settings.batch_size)
+        self._constraints = Constraints(tokenizer, self._vocabulary, self._eos)
         self._lock = threading.Lock()
         self._model.generation_config = self._greedy(None)  # a shipped one may sample or punish repetition
 
@@ -94,7 +96,7 @@ class TransformersEngine:
         token_ids = prompt.token_ids
         if token_ids is None:
             token_ids = tuple(self._tokenizer.encode(prompt.text))
-        return Request(index, token_ids, prompt.max_new_tokens)
+        return Request(index, token_ids, prompt.max_new_tokens, prompt.grammar)
 
     def _answer(self, batch: Sequence[Request]) -> list[Completion]:
         import torch
@@ -123,6 +125,7 @@ class TransformersEngine:
                 input_ids=torch.tensor(ids, device=self._device),
                 attention_mask=torch.tensor(mask, device=self._device),
                 generation_config=self._greedy(max(request.max_new_tokens for request in batch)),
+                logits_processor=self._constraints.processors([request.grammar for request in batch]),
             )
         rows: list[list[int]] = output[:, width:].tolist()
         return rows

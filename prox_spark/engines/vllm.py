@@ -179,7 +179,7 @@ class VllmCore:
 
     def _sampling(self, prompt: Prompt) -> Any:
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         return SamplingParams(
             temperature=0.0,
@@ -187,6 +187,7 @@ class VllmCore:
             stop_token_ids=sorted(self._eos),
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            structured_outputs=StructuredOutputsParams(grammar=prompt.grammar) if prompt.grammar else None,
         )
 
     def _completion(self, output: Any) -> tuple[int, Completion]:
@@ -248,6 +249,7 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
         seed=0,
         disable_log_stats=True,
         speculative_config=speculative,
+        structured_outputs_config={"backend": "guidance"},  # the one that can demand a string out of the text
     )
 
 

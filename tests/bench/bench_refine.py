@@ -190,7 +190,7 @@ def measure(side: str, folder: Path, count: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pages", type=int, default=400)
+    parser.add_argument("--pages", type=int, default=48)
     parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--model")
     parser.add_argument("--only", nargs="*", choices=SIDES, default=list(SIDES))
