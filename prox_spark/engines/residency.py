@@ -50,7 +50,8 @@ def chosen(settings: EngineSettings) -> EngineSettings:
     """Give settings that name an engine: for `auto`, vllm where it is installed, else transformers."""
     if settings.kind != "auto":
         return settings
-    kind = "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
+    found = importlib.util.find_spec("vllm")
+    kind = "vllm" if found is not None and found.origin else "transformers"  # a folder of that name is no package
     logger.info("engine.kind auto takes %s", kind)
     return settings.model_copy(update={"kind": kind})
 
