@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -42,10 +42,12 @@ class Share:
         tasks: Spark partitions of a wave.
         profile: What a task asks of its executor, so that one engine lives on each GPU or executor; None where Spark
             hands out nothing (a local session) or there is nothing to share.
+        engines: Tasks, and so engines, that work at the same time.
     """
 
     tasks: int
     profile: ResourceProfile | None = None
+    engines: int = 1
 
 
 def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = None) -> Share:
@@ -60,22 +62,21 @@ def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = Non
         tasks: Spark partitions that the user wants; None leaves it to the rule above.
     """
     found = _share(spark, settings)
-    return found if tasks is None else Share(tasks, found.profile)
+    return found if tasks is None else replace(found, tasks=tasks)
 
 
 def _share(spark: SparkSession, settings: EngineSettings) -> Share:
-    if settings.kind not in RESIDENT:
-        return Share(parallelism(spark))
-    if not hasattr(spark, "_jvm"):  # Spark Connect hands out no profiles of the session's own making here
-        return Share(parallelism(spark))
+    slots = parallelism(spark)
+    if settings.kind not in RESIDENT or not hasattr(spark, "_jvm"):  # Spark Connect does not tell its executors
+        return Share(slots, engines=slots)
     conf = spark.sparkContext.getConf()
     master = conf.get("spark.master", "") or ""
     if master.startswith("local") and not master.startswith("local-cluster"):
         return Share(1)
     cores = int(conf.get("spark.executor.cores", "1") or 1)
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
-    at_once = max(1, parallelism(spark) // cores) * max(1, gpus)
-    return Share(at_once * TASKS_PER_ENGINE, _profile(cores // max(1, gpus), gpus))
+    at_once = max(1, slots // cores) * max(1, gpus)
+    return Share(at_once * TASKS_PER_ENGINE, _profile(cores // max(1, gpus), gpus), at_once)
 
 
 def _profile(cores: int, gpus: int) -> ResourceProfile | None:

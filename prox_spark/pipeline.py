@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 
 from prox_spark import gpus, ledger, standing, tables
 from prox_spark import passes as passes_
+from prox_spark import probe as probing
 from prox_spark.errors import LakeError
 from prox_spark.ledger import Run
 from prox_spark.passes import Pass
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 EDITED_WAVES = 16
 """Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
+
+MODELS = ("transformers", "vllm", "openai")
+"""Kinds of engines that a model stands behind: one that may not fit the profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +187,7 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
     passes = up_to(config, pass_name)
     this = passes[-1]
     started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
-    texts = standing.texts(lake, passes, _shards(lake, config.ingest))
-    waves, total = _refine_waves(lake, started, this, texts, config, progress)
+    waves, total = _refine_waves(lake, started, passes, config, progress)
     if waves == 0:
         return RefineSummary(started.run_id, pass_name, 0, 0, 0, 0, 0, started.seconds)
     summary = RefineSummary(
@@ -203,7 +206,7 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
         gpu_seconds=total.gpu_seconds,
         engine=this.engine.kind,
     )
-    ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, this, config))
+    ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, config))
     return summary
 
 
@@ -354,8 +357,9 @@ class Usage:
         return replace(self, **{name: getattr(self, name) + value for name, value in more.items()})
 
 
-def _refine_record(summary: RefineSummary, this: Pass, config: Config) -> dict[str, object]:
+def _refine_record(summary: RefineSummary, config: Config) -> dict[str, object]:
     """Give the columns of `runs` that say what a refine did and what it cost."""
+    price = config.refine.gpu_hour_price
     counted = ("texts", "errors", "waves", "duplicates_saved", "loads")
     counts: dict[str, object] = {name: getattr(summary, name) for name in counted}
     counts |= {name: round(getattr(summary, name), 3) for name in ("load_seconds", "engine_seconds")}
@@ -366,46 +370,61 @@ def _refine_record(summary: RefineSummary, this: Pass, config: Config) -> dict[s
         "prompt_tokens": summary.prompt_tokens,
         "output_tokens": summary.output_tokens,
         "gpu_seconds": summary.gpu_seconds,
+        "cost": None if price is None else summary.gpu_seconds / 3600 * price,
     }
 
 
-def _pending(lake: Lake, source: DataFrame, this: Pass) -> DataFrame:
-    """Give hash, shard and number of copies of the texts without a program.
+def pending(lake: Lake, passes: tuple[Pass, ...], config: Config) -> tuple[DataFrame, bool, DataFrame]:
+    """Give the texts that the last of `passes` reads, whether they lie in shards, and which still lack a program.
 
-    It is the one anti join behind resume, re-runs and new dumps.
+    Those are rows of hash, shard and number of copies, from the one anti join behind resume, re-runs and new dumps.
     """
-    have = lake.read("programs").where(applying.is_of(this)).select("text_sha256")
+    source, in_shards = standing.texts(lake, passes, _shards(lake, config.ingest))
+    have = lake.read("programs").where(applying.is_of(passes[-1])).select("text_sha256")
     distinct = source.groupBy("text_sha256", "shard").agg(F.count(F.lit(1)).alias("copies"))
-    return distinct.join(have, "text_sha256", "left_anti")
+    return source, in_shards, distinct.join(have, "text_sha256", "left_anti")
+
+
+def _preflight(source: DataFrame, waiting: DataFrame, this: Pass, share: gpus.Share, config: Config) -> None:
+    """Have a model answer for a handful of texts, so that one that does not fit fails now and not after a night."""
+    wanted = config.refine.preflight_texts
+    if this.engine.kind not in MODELS or not wanted:
+        return
+    texts = probing.sample(waiting, source, wanted)
+    found = probing.probe(texts, this, share, batch_texts=config.refine.batch_texts)
+    probing.check(found, this, config.refine.preflight_share)
 
 
 def _refine_waves(
-    lake: Lake, started: Run, this: Pass, texts: tuple[DataFrame, bool], config: Config, progress: Progress | None
+    lake: Lake, started: Run, passes: tuple[Pass, ...], config: Config, progress: Progress | None
 ) -> tuple[int, Usage]:
-    source, in_shards = texts
+    this = passes[-1]
+    source, in_shards, lacking = pending(lake, passes, config)
     shards = _shards(lake, config.ingest)
     stage = f"refine {this.name}"
     share = gpus.share(lake.spark, this.engine, config.refine.partitions)
-    pending = _pending(lake, source, this).persist()
+    waiting = lacking.persist()
     try:
-        total, copies = pending.agg(F.count(F.lit(1)), F.coalesce(F.sum("copies"), F.lit(0))).collect()[0]
+        total, copies = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum("copies"), F.lit(0))).collect()[0]
         waves = min(ceil(total / config.refine.wave_texts), shards if in_shards else EDITED_WAVES)
         tell(progress, stage, 0, total)
         usage = Usage(duplicates_saved=copies - total)
+        if waves:
+            _preflight(source, waiting, this, share, config)
         for wave in range(waves):
             mine = F.col("shard").between(wave * shards // waves, (wave + 1) * shards // waves - 1)
-            here = source.where(mine).join(pending.where(mine).select("text_sha256"), "text_sha256", "left_semi")
+            here = source.where(mine).join(waiting.where(mine).select("text_sha256"), "text_sha256", "left_semi")
             seen = Observation()
             frame = refining.refine(
                 here, this, run_id=started.run_id, share=share, batch_texts=config.refine.batch_texts
             )
-            seen_frame = frame.observe(seen, *ledger.usage(), *refining.spent())
-            lake.append("programs", seen_frame, started.commit(wave))
+            counted = frame.observe(seen, *ledger.usage(), *refining.spent())
+            lake.append("programs", counted, started.commit(wave))
             usage = usage.plus(**seen.get)
             tell(progress, stage, usage.texts, total, usage.prompt_tokens + usage.output_tokens)
         return waves, usage
     finally:
-        pending.unpersist()
+        waiting.unpersist()
 
 
 def _shards(lake: Lake, settings: IngestSettings) -> int:

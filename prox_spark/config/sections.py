@@ -156,12 +156,19 @@ class RefineSettings(Section):
     Attributes:
         wave_texts: Texts per wave; a wave is one Spark job and one commit, the most that an interruption costs.
         batch_texts: Texts per Arrow batch.
-        partitions: Spark partitions per wave; None takes the cores that the session has.
+        partitions: Spark partitions per wave; None takes what the engine asks for: some for each GPU or executor where
+            it holds a model (one in a local session), else one for each core.
+        preflight_texts: Texts that a model answers before the first wave, to see whether it fits; 0 skips it.
+        preflight_share: Share of these answers that must be programs.
+        gpu_hour_price: Price of one GPU hour, in any money; None leaves cost out.
     """
 
     wave_texts: _Count = 50_000
     batch_texts: _Count = 512
     partitions: _Count | None = None
+    preflight_texts: _Size = 8
+    preflight_share: _Share = 0.2
+    gpu_hour_price: Annotated[_Float, Field(ge=0.0)] | None = None
 
 
 def _spark_value(value: object) -> object:

@@ -157,7 +157,7 @@ def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
         source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
         passes = json.dumps([{"name": "chunk", "profile": PROFILE}])
         engine = [f"engine.{key}" for key in ("kind=vllm", f"model={folder}", "device=cpu", "max_sequences=256")]
-        settings = [f"passes={passes}", "ingest.url_column=null", *engine]
+        settings = [f"passes={passes}", "ingest.url_column=null", "refine.preflight_texts=0", *engine]
         options = [part for item in settings for part in ("--set", item)]
         command = [sys.executable, "-m", "prox_spark.cli", "--quiet", "--json", "--lake", f"{place}/lake"]
         subprocess.run([*command, "ingest", "jsonl", str(source), *options], check=True, stdout=subprocess.DEVNULL)
