@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ VLLM = EngineSettings(kind="vllm", model="m")
 
 
 @pytest.fixture
-def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def addresses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Give the addresses that a task of this process would get."""
     given: list[str] = []
 
@@ -38,8 +39,10 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("pyspark.TaskContext", Context)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "_HELD", {})
-    return given
+    yield given
+    for file in gpus._HELD.values():
+        file.close()
+    gpus._HELD.clear()
 
 
 def test_the_address_of_the_task_decides_which_gpu_is_visible(
@@ -83,8 +86,6 @@ def test_two_workers_never_share_a_gpu(addresses: list[str], tmp_path: Path) -> 
     finally:
         other.communicate("")
     gpus.hold("0", tmp_path, 5.0)  # the other has ended
-    for file in gpus._HELD.values():
-        file.close()
 
 
 def test_the_discovery_script_writes_what_spark_reads(tmp_path: Path) -> None:

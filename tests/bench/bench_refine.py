@@ -1,6 +1,6 @@
 """Tokens a second of one chunk pass over real pages: vLLM alone, `prox-spark refine`, a plain pandas UDF, transformers.
 
-    python tests/bench/bench_refine.py [--pages N] [--quick]
+    python tests/bench/bench_refine.py [--pages N] [--only udf] [--grammar]
 
 Each side runs in a process of its own on the same prompts, and vLLM alone runs before and after the pass, so that what
 else the machine does shows. Loading the model is counted apart everywhere. The model is a random Llama whose answers
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +176,49 @@ def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
     }
 
 
-SIDES = {"alone": alone, "refine": refine, "udf": udf, "transformers": transformers_side}
+def written(folder: Path, texts: list[str], *, constrain: bool, speculation: str) -> dict[str, Any]:
+    """Have our vLLM engine write programs, and execute them: how fast, and how much of them is rejected."""
+    from prox_spark import profiles
+    from prox_spark.config import EngineSettings
+    from prox_spark.engines import create
+    from prox_spark.program import execute, parse
+
+    settings = {"kind": "vllm", "model": str(folder), "device": "cpu", "speculation": speculation}
+    engine = create(EngineSettings.model_validate(settings))
+    profile = profiles.find(PROFILE, constrain=constrain)
+    parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]  # type: ignore[arg-type]
+    asked = [(text, chunk, prompt) for text, (chunk, prompt) in parts if prompt is not None]
+    began = time.monotonic()
+    answers = engine.generate([prompt for _, _, prompt in asked])
+    seconds = time.monotonic() - began
+    rejected = operations = problems = programs = 0
+    for (text, chunk, _), answer in zip(asked, answers, strict=True):
+        done = execute(text, [(chunk, answer.text)])
+        operations += len(done.operations)
+        rejected += sum(operation.status == "rejected" for operation in done.operations)
+        found = parse(answer.text, finish_reason=answer.finish_reason).problems
+        problems += sum(problem.reason != "truncated" for problem in found)
+        programs += bool(done.operations)
+    tokens = sum(answer.prompt_tokens + answer.output_tokens for answer in answers)
+    out = sum(answer.output_tokens for answer in answers)
+    errors = sum(answer.error is not None for answer in answers)
+    shares = {"operations": operations, "rejected": rejected, "lines_that_are_none": problems, "errors": errors}
+    return {"prompts": len(asked), "tokens": tokens, "out": out, "seconds": seconds, "programs": programs, **shares}
+
+
+GRAMMAR = {
+    "free": partial(written, constrain=False, speculation="off"),
+    "free-ngram": partial(written, constrain=False, speculation="ngram"),
+    "grammar": partial(written, constrain=True, speculation="off"),
+    "grammar-ngram": partial(written, constrain=True, speculation="ngram"),
+}
+SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
+    "alone": alone,
+    "refine": refine,
+    "udf": udf,
+    "transformers": transformers_side,
+    **GRAMMAR,
+}
 
 
 def measure(side: str, folder: Path, count: int) -> dict[str, Any]:
@@ -194,6 +238,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--model")
     parser.add_argument("--only", nargs="*", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--grammar", action="store_true", help="measure constrained decoding and speculation instead")
     options = parser.parse_args()
     if options.side:
         print(json.dumps(SIDES[options.side](Path(options.model), pages(options.pages))))
@@ -201,6 +246,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         make_model(folder)
+        if options.grammar:
+            for side in GRAMMAR:
+                measure(side, folder, options.pages)
+            return
         before = measure("alone", folder, options.pages)
         ours = measure("refine", folder, options.pages)
         after = measure("alone", folder, options.pages)
