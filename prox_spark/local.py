@@ -47,6 +47,8 @@ LOCAL = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Web pages are large rows: 10,000 of them in one Arrow batch are 30 MB and more, on both sides of the socket.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
+    # Of several idle workers the one that has waited longest is taken: with more than one, each loads the model.
+    "spark.python.factory.idleWorkerMaxPoolSize": "1",
     # A Python worker that dies in native code leaves its stack in Spark's log.
     "spark.python.worker.faulthandler.enabled": "true",
     "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",

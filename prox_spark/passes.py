@@ -100,8 +100,13 @@ def chain(passes: Sequence[Pass]) -> str:
 
 
 def _resolve(config: Config, settings: PassSettings) -> Pass:
-    profile = profiles.find(settings.profile, prompt_format=settings.prompt_format, parity=settings.parity)
-    engine = config.engine_of(settings)
+    profile = profiles.find(
+        settings.profile,
+        prompt_format=settings.prompt_format,
+        parity=settings.parity,
+        constrain=settings.constrain,
+    )
+    engine = engines.chosen(config.engine_of(settings))
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return Pass(settings.name, profile, engine, Policy(**settings.policy.model_dump()), fingerprint)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, standing, tables
+from prox_spark import gpus, ledger, standing, tables
 from prox_spark import passes as passes_
+from prox_spark import probe as probing
 from prox_spark.errors import LakeError
 from prox_spark.ledger import Run
 from prox_spark.passes import Pass
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 EDITED_WAVES = 16
 """Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
+
+MODELS = ("transformers", "vllm", "openai")
+"""Kinds of engines that a model stands behind: one that may not fit the profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,17 @@ class IngestSummary:
 
 @dataclass(frozen=True, slots=True)
 class RefineSummary:
-    """Count what one refine did; zeros when every text had its program already."""
+    """Count what one refine did; zeros when every text had its program already.
+
+    Attributes:
+        texts: Distinct texts that got a program.
+        duplicates_saved: Further documents with one of these texts, which cost nothing.
+        loads: How often a model was loaded, over all workers.
+        load_seconds: Time that loading took, summed over the workers.
+        engine_seconds: Time that tasks held their engine, loading included, summed over the tasks.
+        gpu_seconds: The part of it on a GPU.
+        engine: Kind of the engine that answered; for `auto`, the one that was taken.
+    """
 
     run_id: str
     pass_name: str
@@ -84,6 +98,12 @@ class RefineSummary:
     prompt_tokens: int
     output_tokens: int
     seconds: float
+    duplicates_saved: int = 0
+    loads: int = 0
+    load_seconds: float = 0.0
+    engine_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +187,27 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
     passes = up_to(config, pass_name)
     this = passes[-1]
     started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
-    texts = standing.texts(lake, passes, _shards(lake, config.ingest))
-    waves = _refine_waves(lake, started, this, texts, config, progress)
+    waves, total = _refine_waves(lake, started, passes, config, progress)
     if waves == 0:
         return RefineSummary(started.run_id, pass_name, 0, 0, 0, 0, 0, started.seconds)
-    made = lake.read("programs").where(F.col("pass_name") == pass_name).where(F.col("run_id") == started.run_id)
-    counts = {name: int(value) for name, value in made.agg(*ledger.usage()).collect()[0].asDict().items()}
-    used = {name: counts[name] for name in ("prompt_tokens", "output_tokens")}
-    numbers = {"texts": counts["texts"], "errors": counts["errors"], "waves": waves}
-    ledger.record(lake, started, fingerprint=this.fingerprint, counts=numbers, **used)
-    return RefineSummary(started.run_id, pass_name, waves=waves, **counts, seconds=started.seconds)
+    summary = RefineSummary(
+        started.run_id,
+        pass_name,
+        texts=total.texts,
+        waves=waves,
+        errors=total.errors,
+        prompt_tokens=total.prompt_tokens,
+        output_tokens=total.output_tokens,
+        seconds=started.seconds,
+        duplicates_saved=total.duplicates_saved,
+        loads=round(total.loads),
+        load_seconds=total.load_seconds,
+        engine_seconds=total.task_seconds,
+        gpu_seconds=total.gpu_seconds,
+        engine=this.engine.kind,
+    )
+    ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, config))
+    return summary
 
 
 def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | None = None) -> ApplySummary:
@@ -307,41 +338,93 @@ def _append_corpus(lake: Lake, documents: DataFrame, started: Run) -> int:
 # -- refine, step by step ----------------------------------------------------------------------------------------------
 
 
-def _pending(lake: Lake, source: DataFrame, this: Pass) -> DataFrame:
-    """Give hash and shard of the texts without a program: the one anti join behind resume, re-runs and new dumps."""
-    have = lake.read("programs").where(applying.is_of(this)).select("text_sha256")
-    return source.select("text_sha256", "shard").distinct().join(have, "text_sha256", "left_anti")
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Sum up what the waves of a refine took; `task_seconds` and the like are those of `refining.SPENT`."""
+
+    texts: int = 0
+    errors: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    task_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    load_seconds: float = 0.0
+    loads: float = 0.0
+    duplicates_saved: int = 0
+
+    def plus(self, **more: float) -> Usage:
+        """Give the sums with those of another wave added."""
+        return replace(self, **{name: getattr(self, name) + value for name, value in more.items()})
+
+
+def _refine_record(summary: RefineSummary, config: Config) -> dict[str, object]:
+    """Give the columns of `runs` that say what a refine did and what it cost."""
+    price = config.refine.gpu_hour_price
+    counted = ("texts", "errors", "waves", "duplicates_saved", "loads")
+    counts: dict[str, object] = {name: getattr(summary, name) for name in counted}
+    counts |= {name: round(getattr(summary, name), 3) for name in ("load_seconds", "engine_seconds")}
+    tokens = summary.prompt_tokens + summary.output_tokens
+    counts["tokens_per_second"] = round(tokens / summary.seconds, 1) if summary.seconds else None
+    return {
+        "counts": counts,
+        "prompt_tokens": summary.prompt_tokens,
+        "output_tokens": summary.output_tokens,
+        "gpu_seconds": summary.gpu_seconds,
+        "cost": None if price is None else summary.gpu_seconds / 3600 * price,
+    }
+
+
+def pending(lake: Lake, passes: tuple[Pass, ...], config: Config) -> tuple[DataFrame, bool, DataFrame]:
+    """Give the texts that the last of `passes` reads, whether they lie in shards, and which still lack a program.
+
+    Those are rows of hash, shard and number of copies, from the one anti join behind resume, re-runs and new dumps.
+    """
+    source, in_shards = standing.texts(lake, passes, _shards(lake, config.ingest))
+    have = lake.read("programs").where(applying.is_of(passes[-1])).select("text_sha256")
+    distinct = source.groupBy("text_sha256", "shard").agg(F.count(F.lit(1)).alias("copies"))
+    return source, in_shards, distinct.join(have, "text_sha256", "left_anti")
+
+
+def _preflight(source: DataFrame, waiting: DataFrame, this: Pass, share: gpus.Share, config: Config) -> None:
+    """Have a model answer for a handful of texts, so that one that does not fit fails now and not after a night."""
+    wanted = config.refine.preflight_texts
+    if this.engine.kind not in MODELS or not wanted:
+        return
+    texts = probing.sample(waiting, source, wanted)
+    found = probing.probe(texts, this, share, batch_texts=config.refine.batch_texts)
+    probing.check(found, this, config.refine.preflight_share)
 
 
 def _refine_waves(
-    lake: Lake, started: Run, this: Pass, texts: tuple[DataFrame, bool], config: Config, progress: Progress | None
-) -> int:
-    source, in_shards = texts
+    lake: Lake, started: Run, passes: tuple[Pass, ...], config: Config, progress: Progress | None
+) -> tuple[int, Usage]:
+    this = passes[-1]
+    source, in_shards, lacking = pending(lake, passes, config)
     shards = _shards(lake, config.ingest)
     stage = f"refine {this.name}"
-    pending = _pending(lake, source, this).persist()
+    share = gpus.share(lake.spark, this.engine, config.refine.partitions)
+    waiting = lacking.persist()
     try:
-        total = pending.count()
+        total, copies = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum("copies"), F.lit(0))).collect()[0]
         waves = min(ceil(total / config.refine.wave_texts), shards if in_shards else EDITED_WAVES)
         tell(progress, stage, 0, total)
-        done = used = 0
+        usage = Usage(duplicates_saved=copies - total)
+        if waves:
+            _preflight(source, waiting, this, share, config)
         for wave in range(waves):
             mine = F.col("shard").between(wave * shards // waves, (wave + 1) * shards // waves - 1)
-            here = source.where(mine).join(pending.where(mine).select("text_sha256"), "text_sha256", "left_semi")
+            here = source.where(mine).join(waiting.where(mine).select("text_sha256"), "text_sha256", "left_semi")
             seen = Observation()
             frame = refining.refine(
-                here,
-                this,
-                run_id=started.run_id,
-                batch_texts=config.refine.batch_texts,
-                partitions=config.refine.partitions or parallelism(lake.spark),
+                here, this, run_id=started.run_id, share=share, batch_texts=config.refine.batch_texts
             )
-            lake.append("programs", frame.observe(seen, *ledger.usage()), started.commit(wave))
-            done, used = done + seen.get["texts"], used + seen.get["prompt_tokens"] + seen.get["output_tokens"]
-            tell(progress, stage, done, total, used)
-        return waves
+            counted = frame.observe(seen, *ledger.usage(), *refining.spent())
+            lake.append("programs", counted, started.commit(wave))
+            usage = usage.plus(**seen.get)
+            tell(progress, stage, usage.texts, total, usage.prompt_tokens + usage.output_tokens)
+        return waves, usage
     finally:
-        pending.unpersist()
+        waiting.unpersist()
 
 
 def _shards(lake: Lake, settings: IngestSettings) -> int:

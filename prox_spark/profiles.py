@@ -21,6 +21,7 @@ from typing import Literal
 from prox_spark.chunks import Chunk, Tokenizer, chunk
 from prox_spark.engines.seam import DummyPrefix, Prompt, PromptTokenizer
 from prox_spark.errors import ConfigError
+from prox_spark.program import grammar
 from prox_spark.program.operations import Level
 
 PromptFormat = Literal["llama2", "plain", "raw"]
@@ -54,6 +55,7 @@ class Profile:
         max_new_tokens: Longest completion.
         context_tokens: What prompt and completion share; None for no limit.
         parity: Whether the prompts are the published ones, quirks included.
+        constrain: Whether the model may write nothing but programs about the lines that it is shown.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Profile:
     max_new_tokens: int = 256
     context_tokens: int | None = None
     parity: bool = False
+    constrain: bool = False
 
 
 def _document(name: str) -> Profile:
@@ -89,8 +92,10 @@ PROFILES: dict[str, Profile] = {
 """Every profile by its name; another prompt format is `dataclasses.replace(profile, prompt_format=...)`."""
 
 
-def find(name: str, *, prompt_format: PromptFormat | None = None, parity: bool = False) -> Profile:
-    """Give the profile of that name, with another prompt format if one is given.
+def find(
+    name: str, *, prompt_format: PromptFormat | None = None, parity: bool = False, constrain: bool | None = None
+) -> Profile:
+    """Give the profile of that name, with another prompt format and constraint if they are given.
 
     Raises:
         ConfigError: There is no such profile; names those there are.
@@ -98,12 +103,15 @@ def find(name: str, *, prompt_format: PromptFormat | None = None, parity: bool =
     profile = PROFILES.get(name)
     if profile is None:
         raise ConfigError(f"there is no profile {name!r}; profiles are: {', '.join(PROFILES)}")
-    return replace(profile, prompt_format=prompt_format or profile.prompt_format, parity=parity)
+    constrain = profile.constrain if constrain is None else constrain
+    return replace(profile, prompt_format=prompt_format or profile.prompt_format, parity=parity, constrain=constrain)
 
 
 def profile_fingerprint(profile: Profile) -> str:
     """Give a SHA-256 in hex over everything in the profile that decides its prompts; its name does not."""
     parts = {**asdict(profile), "name": None, "version": PROMPTS_VERSION}
+    if parts.pop("constrain"):
+        parts["grammar"] = grammar.VERSION
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -119,9 +127,25 @@ def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chu
     """
     shown = text if profile.parity else _shown(text, profile.level)
     if profile.level == "document":
-        return [_document_prompt(profile, shown, tokenizer)]
-    parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
-    return [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
+        made = [_document_prompt(profile, shown, tokenizer)]
+    else:
+        parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
+        made = [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
+    return _constrained(profile, text, made) if profile.constrain else made
+
+
+def _constrained(
+    profile: Profile, text: str, made: list[tuple[Chunk, Prompt | None]]
+) -> list[tuple[Chunk, Prompt | None]]:
+    """Add to each prompt what may be answered: strings are quoted from the text as it is, not as it is shown."""
+    lines = text.split("\n")
+
+    def allowed(part: Chunk) -> str:
+        if profile.level == "document":
+            return grammar.VERDICTS
+        return grammar.chunk_grammar(lines[part.line_start : part.line_end + 1], part.line_start)
+
+    return [(part, prompt and replace(prompt, grammar=allowed(part))) for part, prompt in made]
 
 
 def _shown(text: str, level: Level) -> str:
@@ -136,7 +160,7 @@ def _shown(text: str, level: Level) -> str:
     return _LINE_NUMBER.sub(r"\1(\2)", text) if level == "chunk" else text
 
 
-def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt]:
+def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt | None]:
     if isinstance(tokenizer, PromptTokenizer):
         rendered, token_ids = _cut(profile, text, tokenizer)
         prompt, tokens = _prompt(profile, rendered, token_ids), len(token_ids)

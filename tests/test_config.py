@@ -133,7 +133,7 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
         ("engine.batch_size=1.5", "engine.batch_size must be a whole number, got 1.5"),
         ("engine.batch_size=true", "engine.batch_size must be a whole number, got true"),
         ("engine.batch_size=null", "engine.batch_size must be a whole number, got nothing"),
-        ("engine.kind=vlm", "engine.kind must be one of rules, transformers, scripted, vllm, got 'vlm'"),
+        ("engine.kind=vlm", "engine.kind must be one of auto, rules, transformers, scripted, vllm, openai, got 'vlm'"),
         ("engine.rules=[c4, c5]", "engine.rules.1 must be one of c4, gopher, fineweb, got 'c5'"),
         ("engine.rules=[]", "engine.rules must be a list of at least one, got a list of 0"),
         ("engine=rules", "engine must be a section of keys, got 'rules'"),

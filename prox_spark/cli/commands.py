@@ -134,6 +134,29 @@ def ingest(
 
 @app.command()
 @with_options
+def plan(
+    options: Invocation,
+    pass_name: Annotated[str, typer.Argument(metavar="PASS", show_default=False)],
+    sample: Annotated[int, typer.Option(min=1, help="Texts to generate for.")] = 200,
+    price: Annotated[float | None, typer.Option(min=0.0, help="Of one GPU hour, in any money.")] = None,
+) -> None:
+    """Say what a pass will take: tokens, time, GPU hours and money, from a sample of its texts. Nothing is written.
+
+    [dim]prox-spark plan doc[/dim]
+    [dim]prox-spark plan chunk --sample 500 --price 2.50[/dim]
+    """
+    config = options.config()
+    config.find_pass(pass_name)
+    with options.open(config, create=False) as (lake, progress):
+        from prox_spark.plan import plan as expected
+
+        with progress.waiting("generating for a sample"):
+            found = expected(lake, pass_name, config=config, sample=sample, price=price)
+    screens.planned(options, found)
+
+
+@app.command()
+@with_options
 def refine(options: Invocation, pass_name: Annotated[str, typer.Argument(metavar="PASS", show_default=False)]) -> None:
     """Have the engine write the programs that a pass still lacks. This is the step that costs.
 

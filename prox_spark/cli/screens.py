@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prox_spark.cli.queries import Answer
     from prox_spark.doctor import Finding
     from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
+    from prox_spark.plan import Plan
 
 LONGEST_CELL = 200
 SPOOL_BYTES = 64 * 1024 * 1024
@@ -67,6 +68,23 @@ def refined(options: Invocation, summary: RefineSummary) -> None:
     return options.console().print(refine_line(summary))
 
 
+def planned(options: Invocation, plan: Plan) -> None:
+    """Show what a pass is expected to take."""
+    if options.json:
+        return print_json(asdict(plan))
+    console = options.console()
+    if not plan.texts:
+        return console.print(f"plan {plan.pass_name}: nothing to do, every text has its program")
+    duplicates = f", {plan.duplicates_saved:,} more documents are copies of them" if plan.duplicates_saved else ""
+    console.print(f"plan {plan.pass_name} ({plan.engine}): {plan.texts:,} texts to do{duplicates}")
+    console.print(f"  {plan.prompt_tokens:,} tokens in, {plan.output_tokens:,} out")
+    console.print(f"  {duration(plan.seconds)} at {plan.tokens_per_second:,.0f} tokens/s with {plan.engines} at work")
+    hours = f"{plan.gpu_hours:.2f} GPU hours" if plan.gpu_hours else f"{plan.engine_hours:.2f} hours, no GPU"
+    cost = f", {plan.cost:,.2f} at the given price" if plan.cost is not None else ""
+    console.print(f"  {hours}{cost}")
+    return console.print(Text(f"from a sample of {plan.sampled:,} texts", style="dim"))
+
+
 def refine_line(summary: RefineSummary) -> str:
     """Say in one line what a refine did."""
     if summary.texts == 0:
@@ -75,8 +93,12 @@ def refine_line(summary: RefineSummary) -> str:
     failed = f", {summary.errors:,} failed" if summary.errors else ""
     return (
         f"refine {summary.pass_name}: {summary.texts:,} texts in {summary.waves} wave{'s'[: summary.waves != 1]}"
-        f"{failed}, {rate:,.0f} tokens/s ({duration(summary.seconds)})"
+        f"{failed}, {rate:,.0f} tokens/s{_by(summary)} ({duration(summary.seconds)})"
     )
+
+
+def _by(summary: RefineSummary) -> str:
+    return f" by {summary.engine}" if summary.engine else ""
 
 
 def applied(options: Invocation, summary: ApplySummary) -> None:

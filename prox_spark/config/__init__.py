@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from prox_spark.config.files import base_file, merged, overridden, read
 from prox_spark.config.messages import messages
+from prox_spark.config.secrets import secret
 from prox_spark.config.sections import (
     Config,
     EngineKind,
@@ -36,6 +37,7 @@ __all__ = [
     "RuleSet",
     "base_file",
     "load",
+    "secret",
 ]
 
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from prox_spark.errors import ConfigError
 
-EngineKind = Literal["rules", "transformers", "scripted", "vllm"]
+EngineKind = Literal["auto", "rules", "transformers", "scripted", "vllm", "openai"]
 RuleSet = Literal["c4", "gopher", "fineweb"]
 
 _Int = Annotated[int, Strict()]
@@ -41,6 +41,20 @@ class EngineSettings(Section):
         dtype: Number type of the weights; `auto` takes bfloat16 on a GPU and float32 on a CPU.
         batch_size: Prompts per forward pass (transformers).
         threads: CPU threads of the model; None leaves the choice to the library.
+        max_sequences: Prompts decoded at once (vllm).
+        max_model_tokens: Context that memory is kept for (vllm); None takes the model's own.
+        memory_share: Share of the GPU's memory that vLLM takes.
+        cache_gib: Memory for the cache of the prompts on a CPU (vllm).
+        eager: Run without compiled graphs (vllm); None compiles on a GPU only.
+        own_process: Give the model a process of its own (vllm); None does so on a GPU only.
+        speculation: Guess tokens by looking them up in the prompt (vllm); the answers stay the same.
+        speculative_tokens: Tokens guessed at a time.
+        url: Base of the endpoint, such as http://127.0.0.1:8000/v1 (openai).
+        key_variable: Environment variable that holds the key (openai); None sends none.
+        tokenizer: Folder or hub name of the endpoint's tokenizer (openai); None counts words.
+        in_flight: Most requests at a time from one worker (openai).
+        attempts: How often a request is tried before the task fails (openai).
+        timeout_seconds: How long one answer may take (openai).
         answers: JSON lines file with the given answers (scripted).
         rules: Which rule sets the rules engine follows.
     """
@@ -52,16 +66,31 @@ class EngineSettings(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_size: _Count = 16
     threads: _Count | None = None
+    max_sequences: _Count = 256
+    max_model_tokens: _Count | None = None
+    memory_share: Annotated[_Float, Field(gt=0.0, le=1.0)] = 0.9
+    cache_gib: _Count = 2
+    eager: Annotated[bool, Strict()] | None = None
+    own_process: Annotated[bool, Strict()] | None = None
+    speculation: Literal["off", "ngram"] = "off"
+    speculative_tokens: _Count = 8
+    url: _Text | None = None
+    key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")] | None = None
+    tokenizer: _Text | None = None
+    in_flight: Annotated[_Int, Field(ge=1, le=1024)] = 32
+    attempts: Annotated[_Int, Field(ge=1, le=100)] = 6
+    timeout_seconds: _Count = 600
     answers: _Text | None = None
     rules: Annotated[tuple[RuleSet, ...], Field(min_length=1)] = ("c4", "gopher", "fineweb")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> EngineSettings:
-        needed = {"transformers": "model", "vllm": "model", "scripted": "answers"}.get(self.kind)
-        if needed and getattr(self, needed) is None:
-            raise PydanticCustomError(
-                "needed", "{key} must be given when kind is {kind}, got nothing", {"key": needed, "kind": self.kind}
-            )
+        models = dict.fromkeys(("auto", "transformers", "vllm"), ("model",))
+        for needed in {**models, "openai": ("url", "model"), "scripted": ("answers",)}.get(self.kind, ()):
+            if getattr(self, needed) is None:
+                raise PydanticCustomError(
+                    "needed", "{key} must be given when kind is {kind}, got nothing", {"key": needed, "kind": self.kind}
+                )
         return self
 
 
@@ -85,6 +114,7 @@ class PassSettings(Section):
         profile: The refining profile, by name (profiles.py).
         prompt_format: Another prompt format than the profile's; None keeps it.
         parity: Show the model the published prompts token for token, quirks included.
+        constrain: Let the model write nothing but programs about the lines it is shown; None keeps the profile's.
         engine: Another engine than the configuration's; None keeps it.
         policy: How the programs are executed.
     """
@@ -93,6 +123,7 @@ class PassSettings(Section):
     profile: _Text
     prompt_format: Literal["llama2", "plain", "raw"] | None = None
     parity: Annotated[bool, Strict()] = False
+    constrain: Annotated[bool, Strict()] | None = None
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
 
@@ -125,12 +156,19 @@ class RefineSettings(Section):
     Attributes:
         wave_texts: Texts per wave; a wave is one Spark job and one commit, the most that an interruption costs.
         batch_texts: Texts per Arrow batch.
-        partitions: Spark partitions per wave; None takes the cores that the session has.
+        partitions: Spark partitions per wave; None takes what the engine asks for: some for each GPU or executor where
+            it holds a model (one in a local session), else one for each core.
+        preflight_texts: Texts that a model answers before the first wave, to see whether it fits; 0 skips it.
+        preflight_share: Share of these answers that must be programs.
+        gpu_hour_price: Price of one GPU hour, in any money; None leaves cost out.
     """
 
     wave_texts: _Count = 50_000
     batch_texts: _Count = 512
     partitions: _Count | None = None
+    preflight_texts: _Size = 8
+    preflight_share: _Share = 0.2
+    gpu_hour_price: Annotated[_Float, Field(ge=0.0)] | None = None
 
 
 def _spark_value(value: object) -> object:

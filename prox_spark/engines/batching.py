@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from prox_spark.errors import TaskError
+from prox_spark.engines.seam import Completion
+from prox_spark.errors import ProxError
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold one prompt on its way through the model: its place in the call, its token ids, and its limit."""
+    """Hold one prompt on its way through the model: its place in the call, its token ids, its limit and grammar."""
 
     index: int
     token_ids: tuple[int, ...]
     max_new_tokens: int
+    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,23 @@ def _fits(batch: Sequence[Request], limits: Limits) -> bool:
     return within and len(batch) <= limits.size and len(batch) * width <= limits.tokens
 
 
+def refusal(request: Request, context: int | None, vocabulary: int) -> Completion | None:
+    """Refuse what would fail in the model; on a GPU an id outside the vocabulary would take the process with it.
+
+    >>> refusal(Request(0, (1, 2, 3), 8), context=10, vocabulary=5).finish_reason
+    'skipped'
+    """
+    length, limit = len(request.token_ids), request.max_new_tokens
+    if context is not None and length > context - limit:
+        message = f"the prompt has {length} tokens; the context of {context} less {limit} new ones is shorter"
+        return Completion("", "skipped", length, 0, message)
+    if length == 0 or limit < 1:
+        return Completion("", "error", length, 0, f"{length} prompt tokens and {limit} new ones: both must be more")
+    if min(request.token_ids) < 0 or max(request.token_ids) >= vocabulary:
+        return Completion("", "error", length, 0, f"a token id is outside the vocabulary of {vocabulary}")
+    return None
+
+
 def isolate(
     batch: Sequence[Request],
     answer: Callable[[Sequence[Request]], Sequence[Answer]],
@@ -80,7 +99,7 @@ def isolate(
         part = waiting.pop()
         try:
             answers.update(zip((request.index for request in part), answer(part), strict=True))
-        except TaskError:
+        except ProxError:  # not about a prompt: the device, or how the engine is set up
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises, it is about one of these prompts
             if len(part) == 1:

@@ -46,6 +46,11 @@ def fingerprint(settings: EngineSettings) -> str:
             parts |= {"version": RULES_VERSION, "rules": sorted(set(settings.rules))}
         case "scripted":
             parts["answers"] = _digest(Path(settings.answers or ""))
+        case "openai":
+            # What is served under a name is not in our hands; the name and the tokenizer that cuts the prompts are.
+            tokenizer = Path(settings.tokenizer or "") / "tokenizer.json"
+            known = _digest(tokenizer) if settings.tokenizer and tokenizer.is_file() else settings.tokenizer
+            parts |= {"model": settings.model, "revision": settings.revision, "tokenizer": known}
         case _:
             parts |= {"dtype": settings.dtype, "model": _model(settings)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import threading
 from typing import TYPE_CHECKING
 
+from prox_spark.engines.memory import wants_gpu
+from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.transformers import TransformersEngine
+from prox_spark.engines.vllm import VllmEngine
 from prox_spark.errors import EngineError
 
 if TYPE_CHECKING:
     from prox_spark.config import EngineSettings
     from prox_spark.engines.seam import Engine
+
+logger = logging.getLogger(__name__)
 
 
 def create(settings: EngineSettings) -> Engine:
@@ -21,6 +28,7 @@ def create(settings: EngineSettings) -> Engine:
     Raises:
         EngineError: It cannot be loaded as configured.
     """
+    settings = chosen(settings)
     match settings.kind:
         case "rules":
             return RulesEngine(settings.rules)
@@ -31,7 +39,21 @@ def create(settings: EngineSettings) -> Engine:
         case "transformers":
             return TransformersEngine(settings)
         case "vllm":
-            raise EngineError("engine.kind vllm is not built yet; use transformers, which runs the same models")
+            return VllmEngine(settings)
+        case "openai":
+            return OpenAIEngine(settings)
+        case "auto":
+            raise AssertionError("chosen gives no auto")
+
+
+def chosen(settings: EngineSettings) -> EngineSettings:
+    """Give settings that name an engine: for `auto`, vllm where it is installed, else transformers."""
+    if settings.kind != "auto":
+        return settings
+    found = importlib.util.find_spec("vllm")
+    kind = "vllm" if found is not None and found.origin else "transformers"  # a folder of that name is no package
+    logger.info("engine.kind auto takes %s", kind)
+    return settings.model_copy(update={"kind": kind})
 
 
 class _Slot:
@@ -81,3 +103,8 @@ def release() -> None:
 def loads() -> int:
     """Count how many engines `resident` has loaded in this process."""
     return _SLOT.loads
+
+
+def on_gpu(settings: EngineSettings) -> bool:
+    """Say whether the model of these settings runs on a GPU of this process."""
+    return settings.kind in ("transformers", "vllm") and wants_gpu(settings.device)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from itertools import islice
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from prox_spark.chunks import Tokenizer
 from prox_spark.program.operations import Level
 
 FinishReason = Literal["stop", "length", "skipped", "error"]
 DummyPrefix = Literal["first", "always"]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class Prompt:
         token_ids: The prompt as the model is to see it; None leaves the encoding to the engine (with its BOS).
         max_new_tokens: Longest completion, in tokens.
         level: What is asked for, a verdict on a document or the program of a chunk; engines without a model need it.
+        grammar: What the answer may be, in llguidance's Lark; None for anything. Engines with a model follow it.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     max_new_tokens: int = 256
     level: Level = "chunk"
+    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,35 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free what the engine holds; it answers no more."""
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """Answer prompts while more of them arrive; what an engine adds that batches continuously."""
+
+    def stream(self, prompts: Iterable[tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
+        """Answer every prompt, each as soon as it is done, in any order; take more prompts as there is room for them.
+
+        Raises:
+            TaskError: The engine is dead; a fresh worker may still succeed.
+        """
+
+
+def stream(engine: Engine, prompts: Iterable[tuple[Key, Prompt]], *, batch: int) -> Iterator[tuple[Key, Completion]]:
+    """Answer prompts as they come: with an engine's own stream, or else `batch` of them at a time.
+
+    Args:
+        engine: The engine.
+        prompts: Pairs of a key, whatever tells the caller whose prompt it is, and the prompt.
+        batch: Prompts per call of an engine that has no stream.
+    """
+    if isinstance(engine, StreamingEngine):
+        yield from engine.stream(prompts)
+        return
+    waiting = iter(prompts)
+    while asked := list(islice(waiting, batch)):
+        completions = engine.generate([prompt for _, prompt in asked])
+        yield from zip((key for key, _ in asked), completions, strict=True)
 
 
 @runtime_checkable

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prox_spark.engines.batching import Limits, Request, batches, isolate
+from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
+from prox_spark.engines.constraints import Constraints
 from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import EngineError, TaskError
@@ -55,6 +56,7 @@ class TransformersEngine:
         self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
         self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
         self._context, self._limits = _limits(self._model.config, settings.batch_size)
+        self._constraints = Constraints(tokenizer, self._vocabulary, self._eos)
         self._lock = threading.Lock()
         self._model.generation_config = self._greedy(None)  # a shipped one may sample or punish repetition
 
@@ -73,11 +75,11 @@ class TransformersEngine:
         requests = []
         for index, prompt in enumerate(prompts):
             request = self._request(index, prompt)
-            refusal = self._refusal(request)
-            if refusal is None:
+            refused = refusal(request, self._context, self._vocabulary)
+            if refused is None:
                 requests.append(request)
             else:
-                answers[index] = refusal
+                answers[index] = refused
         with self._lock:
             for batch in batches(requests, self._limits):
                 for part in _parts(batch, self._limits.size):
@@ -94,19 +96,7 @@ class TransformersEngine:
         token_ids = prompt.token_ids
         if token_ids is None:
             token_ids = tuple(self._tokenizer.encode(prompt.text))
-        return Request(index, token_ids, prompt.max_new_tokens)
-
-    def _refusal(self, request: Request) -> Completion | None:
-        """Refuse what would fail in the model; on a GPU an id outside the vocabulary would take the process with it."""
-        length, limit = len(request.token_ids), request.max_new_tokens
-        if self._context is not None and length > self._context - limit:
-            message = f"the prompt has {length} tokens; the context of {self._context} less {limit} new ones is shorter"
-            return Completion("", "skipped", length, 0, message)
-        if length == 0 or limit < 1:
-            return Completion("", "error", length, 0, f"{length} prompt tokens and {limit} new ones: both must be more")
-        if min(request.token_ids) < 0 or max(request.token_ids) >= self._vocabulary:
-            return Completion("", "error", length, 0, f"a token id is outside the vocabulary of {self._vocabulary}")
-        return None
+        return Request(index, token_ids, prompt.max_new_tokens, prompt.grammar)
 
     def _answer(self, batch: Sequence[Request]) -> list[Completion]:
         import torch
@@ -135,6 +125,7 @@ class TransformersEngine:
                 input_ids=torch.tensor(ids, device=self._device),
                 attention_mask=torch.tensor(mask, device=self._device),
                 generation_config=self._greedy(max(request.max_new_tokens for request in batch)),
+                logits_processor=self._constraints.processors([request.grammar for request in batch]),
             )
         rows: list[list[int]] = output[:, width:].tolist()
         return rows
@@ -165,7 +156,7 @@ def source_of(settings: EngineSettings) -> tuple[str, str | None]:
         EngineError: A hub model is not pinned, so that its weights could change under stored programs.
     """
     if settings.model is None:
-        raise EngineError("engine.model must name a folder or a hub model when engine.kind is transformers")
+        raise EngineError(f"engine.model must name a folder or a hub model when engine.kind is {settings.kind}")
     if Path(settings.model).is_dir():
         return settings.model, None
     if Path(settings.model).is_absolute() or settings.model.startswith("."):

@@ -6,65 +6,178 @@ a lost executor then costs only what was in flight.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, StructField, StructType
 
-from prox_spark import engines, profiles, schema
+from prox_spark import engines, gpus, profiles, schema
+from prox_spark.chunks import Chunk, Tokenizer
+from prox_spark.engines import Completion, Engine, Prompt, stream
 from prox_spark.program import parse
 from prox_spark.program.reference import parse_reference
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-    from prox_spark.chunks import Chunk
-    from prox_spark.engines import Completion, Engine
     from prox_spark.passes import Pass
 
 GENERATED = tuple(name for name in schema.PROGRAMS.fieldNames() if name not in ("run_id", "generated_at"))
 
+SPENT = ("task_seconds", "gpu_seconds", "load_seconds", "loads")
+"""Columns beside those of `programs`, on the last row of a bunch: what the task has cost since the bunch before."""
 
-def refine(texts: DataFrame, pass_: Pass, *, run_id: str, partitions: int, batch_texts: int) -> DataFrame:
+BUNCH = 256
+"""Rows that go back to Spark together."""
+
+
+def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, batch_texts: int) -> DataFrame:
     """Write one program per distinct text.
 
     Args:
         texts: Columns `text_sha256` and `text`; a hash may occur more than once, its text is generated for once.
         pass_: The pass.
         run_id: The command that writes.
-        partitions: Spark tasks; several per engine, so that no long task is left at the end.
-        batch_texts: Texts whose prompts are handed to the engine together.
+        share: Spark tasks, and what each asks of its executor.
+        batch_texts: Prompts per call of an engine that cannot take more while it answers.
 
     Returns:
-        Rows of `programs`.
+        Rows of `programs`, with the columns `SPENT` for whoever sums them up.
     """
     # The one exchange comes before the engine. mapInArrow is never evaluated twice, as a deterministic UDF would be.
-    distinct = texts.repartition(partitions, "text_sha256").dropDuplicates(["text_sha256"])
-    generated_schema = schema.select(schema.PROGRAMS, GENERATED)
-    generated = distinct.select("text_sha256", "text").mapInArrow(_writer(pass_, batch_texts), generated_schema)
+    # Long texts go first: what is left at a task's end is short, and batches that are padded hold alike.
+    distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
+    ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
+    writer = _writer(pass_, batch_texts)
+    if share.profile is None:
+        generated = ordered.mapInArrow(writer, _written())
+    else:
+        generated = ordered.mapInArrow(writer, _written(), profile=share.profile)
     stamped = {"run_id": F.lit(run_id), "generated_at": F.current_timestamp()}
-    return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in schema.PROGRAMS.fieldNames()))
+    names = (*schema.PROGRAMS.fieldNames(), *SPENT)
+    return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in names))
 
 
-def programs(texts: Iterable[tuple[str, str]], pass_: Pass, engine: Engine) -> list[dict[str, Any]]:
-    """Have `engine` answer all prompts of some texts in one call, and parse what it says.
+def spent() -> tuple[Column, ...]:
+    """Give the sums of what the tasks cost, for an observation of `refine`'s rows."""
+    return tuple(F.coalesce(F.sum(name), F.lit(0.0)).alias(name) for name in SPENT)
+
+
+def _written() -> StructType:
+    kept = schema.select(schema.PROGRAMS, GENERATED)
+    return StructType([*kept.fields, *(StructField(name, DoubleType()) for name in SPENT)])
+
+
+def programs(
+    texts: Iterable[tuple[str, str]], pass_: Pass, engine: Engine, *, batch_prompts: int = 512
+) -> Iterator[dict[str, Any]]:
+    """Have `engine` answer all prompts of some texts, in one stream, and parse what it says.
 
     Args:
         texts: Pairs of hash and text.
         pass_: The pass.
         engine: The engine; it answers every prompt, if only with an error.
+        batch_prompts: Prompts per call of an engine that cannot take more while it answers.
 
-    Returns:
-        One row per text with the columns `GENERATED`.
+    Yields:
+        One row per text with the columns `GENERATED`, as soon as its last chunk is answered.
     """
-    prompted = [(sha256, profiles.prompts(pass_.profile, text, engine.tokenizer)) for sha256, text in texts]
-    asked = [prompt for _, chunks in prompted for _, prompt in chunks if prompt is not None]
-    answers = iter(engine.generate(asked))
-    return [
-        _program(sha256, [_chunk(chunk, next(answers) if prompt else None) for chunk, prompt in chunks], pass_)
-        for sha256, chunks in prompted
-    ]
+    yield from _assembled(texts, pass_, engine.tokenizer, lambda asked: stream(engine, asked, batch=batch_prompts))
+
+
+Answers = Callable[[Iterator[tuple[Any, Prompt]]], Iterator[tuple[Any, Completion]]]
+
+
+def _assembled(
+    texts: Iterable[tuple[str, str]], pass_: Pass, tokenizer: Tokenizer, answers: Answers
+) -> Iterator[dict[str, Any]]:
+    """Cut texts into prompts as fast as they are taken, and put the answers of each text together again."""
+    open_: dict[int, _Open] = {}
+    ready: list[dict[str, Any]] = []
+
+    def asked() -> Iterator[tuple[tuple[int, int], Prompt]]:
+        for number, (sha256, text) in enumerate(texts):
+            parts = profiles.prompts(pass_.profile, text, tokenizer)
+            chunks = [None if prompt else _chunk(chunk, None) for chunk, prompt in parts]
+            left = sum(prompt is not None for _, prompt in parts)
+            if not left:
+                ready.append(_program(sha256, [chunk for chunk in chunks if chunk], pass_))
+                continue
+            open_[number] = _Open(sha256, [chunk for chunk, _ in parts], chunks, left)
+            yield from (((number, place), prompt) for place, (_, prompt) in enumerate(parts) if prompt)
+
+    for (number, place), completion in answers(asked()):
+        item = open_[number]
+        item.answers[place] = _chunk(item.chunks[place], completion)
+        item.left -= 1
+        if not item.left:
+            del open_[number]
+            yield _program(item.sha256, [chunk for chunk in item.answers if chunk], pass_)
+        while ready:
+            yield ready.pop()
+    yield from ready
+
+
+@dataclass(slots=True)
+class _Open:
+    """Hold a text of which not every chunk is answered yet."""
+
+    sha256: str
+    chunks: list[Chunk]
+    answers: list[dict[str, Any] | None]
+    left: int
+
+
+class Task:
+    """Do the work of one Spark task, and count what it cost; the engine is loaded when there is something to ask."""
+
+    def __init__(self, pass_: Pass, batch_prompts: int) -> None:
+        self._pass = pass_
+        self._batch = batch_prompts
+        self._told = dict.fromkeys(SPENT, 0.0)
+        self._began = time.monotonic()
+        self._loaded = 0.0
+        self._loads = 0
+        self._on_gpu = False
+
+    def rows(self, texts: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        """Give the rows of the task's texts.
+
+        A task that is tried again is careful: its engine may have died of one of these texts. It then asks in batches
+        that can be halved, and begins each with a living engine.
+        """
+        first = next(texts, None)
+        if first is None:
+            return
+        settings = self._pass.engine
+        gpus.claim(settings)
+        careful = gpus.attempt() > 0
+        before = engines.loads()
+        engine = engines.resident(engines.in_own_process(settings) if careful else settings)
+        self._on_gpu = engines.on_gpu(settings)
+        self._loads = engines.loads() - before
+        self._loaded = time.monotonic() - self._began if self._loads else 0.0
+        everything = chain([first], texts)
+        if careful:
+            ask = partial(engines.answer_carefully, settings, batch=self._batch)
+            yield from _assembled(everything, self._pass, engine.tokenizer, ask)
+        else:
+            yield from programs(everything, self._pass, engine, batch_prompts=self._batch)
+
+    def spent(self) -> dict[str, float]:
+        """Give what the task has cost since this was last asked, by the columns `SPENT`."""
+        seconds = time.monotonic() - self._began
+        on_gpu = seconds if self._on_gpu else 0.0
+        now = dict(zip(SPENT, (seconds, on_gpu, self._loaded, float(self._loads)), strict=True))
+        cost = {name: value - self._told[name] for name, value in now.items()}
+        self._told = dict(now)
+        return cost
 
 
 def _program(sha256: str, chunks: list[dict[str, Any]], pass_: Pass) -> dict[str, Any]:
@@ -114,12 +227,20 @@ def _writer(pass_: Pass, batch_texts: int) -> Callable[[Iterator[pa.RecordBatch]
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        engine = engines.resident(pass_.engine)
-        kind = schema.arrow(schema.select(schema.PROGRAMS, GENERATED))
-        for batch in batches:
-            for start in range(0, batch.num_rows, batch_texts):
-                part = batch.slice(start, batch_texts)
-                texts = zip(part.column(0).to_pylist(), part.column(1).to_pylist(), strict=True)
-                yield pa.RecordBatch.from_pylist(programs(texts, pass_, engine), schema=kind)
+        kind = schema.arrow(_written())
+        task = Task(pass_, batch_texts)
+        texts = (
+            pair
+            for batch in batches
+            for pair in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+        )
+        for rows in _bunches(task.rows(texts), BUNCH):
+            rows[-1] |= task.spent()
+            yield pa.RecordBatch.from_pylist(rows, schema=kind)
 
     return write
+
+
+def _bunches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    while bunch := list(islice(rows, size)):
+        yield bunch

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-
-LINES = [
-    "keep_doc() drop_doc() keep_chunk() remove_lines(start=0, end=12)",
-    'normalize(source_str="Home | About us", target_str="")',
-    "You are a helpful, respectful and honest assistant. [INST] <<SYS>> <</SYS>> [/INST] [doc] [/doc]",
-    "[000]It rained all day long, and the river rose over its banks.",
-    "[001]Home About Contact Privacy policy Terms of use Copyright",
-]
+from small_models import write_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -47,25 +39,3 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     return folder
-
-
-def write_tokenizer(folder: Path) -> int:
-    """Train a tokenizer in Llama's form on a few lines and save it; give the size of its vocabulary."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers
-
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
-    special = [AddedToken(text, special=True, normalized=False) for text in ("<unk>", "<s>", "</s>")]
-    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[*special, *byte_pieces], show_progress=False)
-    tokenizer.train_from_iterator(LINES, trainer)
-    parts = json.loads(tokenizer.to_str())  # the bytes are pieces of the vocabulary, not special tokens
-    parts["added_tokens"] = [token for token in parts["added_tokens"] if token["id"] < len(special)]
-    tokenizer = Tokenizer.from_str(json.dumps(parts))
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    tokenizer.decoder = decoders.Sequence(steps)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    about = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(about))
-    return tokenizer.get_vocab_size()

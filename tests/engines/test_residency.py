@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prox_spark.config import EngineSettings
-from prox_spark.engines import Prompt, RulesEngine, ScriptedEngine, create, loads, release, resident
+from prox_spark.engines import Prompt, RulesEngine, ScriptedEngine, chosen, create, loads, release, resident
 from prox_spark.errors import EngineError, TaskError
 
 
@@ -65,6 +66,13 @@ def test_an_engine_that_cannot_be_loaded_leaves_none_behind(tmp_path: Path) -> N
     assert loads() == before + 1
 
 
-def test_an_engine_that_is_not_built_yet_names_the_one_to_use() -> None:
-    with pytest.raises(EngineError, match="vllm is not built yet; use transformers"):
-        create(EngineSettings(kind="vllm", model="some/model"))
+def test_auto_takes_vllm_where_it_is_installed_and_else_transformers(model_folder: Path) -> None:
+    found = chosen(EngineSettings(kind="auto", model=str(model_folder)))
+    assert found.kind == ("transformers" if importlib.util.find_spec("vllm") is None else "vllm")
+    assert found.model == str(model_folder)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_vllm_that_is_not_installed_is_one_line(model_folder: Path) -> None:
+    with pytest.raises(EngineError, match="vllm, which is not installed here"):
+        create(EngineSettings(kind="vllm", model=str(model_folder), device="cpu"))

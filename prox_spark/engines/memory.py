@@ -1,0 +1,110 @@
+"""Whether a model fits the memory of its device, and what it says when it does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prox_spark.errors import EngineError
+
+_GIB = 1024**3
+_OVERHEAD = 1.1
+"""A loaded model takes about a tenth more than its weights, without the cache of its prompts."""
+
+
+def wants_gpu(device: str) -> bool:
+    """Say whether the model goes to a GPU: `auto` takes one if torch finds it.
+
+    Raises:
+        EngineError: The device is cuda and there is no GPU.
+    """
+    import torch
+
+    available = bool(torch.cuda.is_available())
+    if device == "cuda" and not available:
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise EngineError(f"engine.device is cuda, but torch finds no GPU (CUDA_VISIBLE_DEVICES is {shown})")
+    return available and device != "cpu"
+
+
+def dtype_bytes(dtype: str, *, on_gpu: bool) -> int:
+    """Give the bytes of one weight as it will be loaded.
+
+    >>> dtype_bytes("auto", on_gpu=True), dtype_bytes("auto", on_gpu=False)
+    (2, 4)
+    """
+    if dtype == "auto":
+        return 2 if on_gpu else 4
+    return 4 if dtype == "float32" else 2
+
+
+def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None:
+    """Check that the model of a folder fits, before it is loaded.
+
+    Args:
+        folder: With the safetensors.
+        width: Bytes of one weight as it will be loaded.
+        cache_gib: What the prompts take beside it.
+        on_gpu: Which memory.
+
+    Raises:
+        EngineError: It does not fit; names both sizes.
+    """
+    free, total, place = _device_memory() if on_gpu else (*_host_memory(), "this machine")
+    needed = parameters(folder) * width * _OVERHEAD / _GIB + cache_gib
+    if (message := refusal(folder, needed, free / _GIB, total / _GIB, place)) is not None:
+        raise EngineError(message)
+
+
+def refusal(folder: Path | str, needed: float, free: float, total: float, place: str) -> str | None:
+    """Say in one line that a model does not fit, or give None if it does; sizes in GiB.
+
+    >>> refusal("m", 14.2, 7.9, 15.0, "GPU 0 (T4)")
+    'engine.model m does not fit GPU 0 (T4): it needs about 14.2 GiB, and 7.9 of 15.0 GiB are free'
+    """
+    if needed <= free:
+        return None
+    return (
+        f"engine.model {folder} does not fit {place}: it needs about {needed:.1f} GiB, and {free:.1f} of "
+        f"{total:.1f} GiB are free"
+    )
+
+
+def parameters(folder: Path) -> int:
+    """Count the weights in a folder's safetensors; only their headers are read."""
+    from safetensors import safe_open
+
+    count = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(str(path), framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no dictionary
+                size = 1
+                for length in file.get_slice(name).get_shape():
+                    size *= length
+                count += size
+    return count
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error is that the memory of the device, or of the machine, is too small."""
+    import torch
+
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError))
+
+
+def _device_memory() -> tuple[float, float, str]:
+    import torch
+
+    free, total = torch.cuda.mem_get_info()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    return float(free), float(total), f"GPU {visible} ({torch.cuda.get_device_name()})"
+
+
+def _host_memory() -> tuple[float, float]:
+    """Read what is free and what there is; where the system does not say, everything fits."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return float("inf"), float("inf")
+    kib = {line.split(":")[0]: float(line.split()[1]) for line in lines if len(line.split()) > 1}
+    return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024

@@ -1,0 +1,274 @@
+"""The vLLM engine: one resident model per GPU (or CPU worker), its batch kept full across Arrow batches."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prox_spark.engines import memory
+from prox_spark.engines.batching import Request, refusal
+from prox_spark.engines.continuous import Continuous, Key
+from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.engines.tokenizer import ModelTokenizer
+from prox_spark.engines.transformers import source_of
+from prox_spark.errors import EngineError, TaskError
+
+if TYPE_CHECKING:
+    from prox_spark.config import EngineSettings
+
+logger = logging.getLogger(__name__)
+
+WAITING = 2
+"""Requests in flight for each that the model decodes: the next ones are there when it has room, without a pause."""
+
+_QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+
+
+class VllmEngine:
+    """Generate with vLLM, greedily, prompts as token ids.
+
+    On a GPU the model has a process of its own, which goes on decoding while this one makes prompts; on a CPU, where
+    both would share the cores, it lives in this process (`engine.own_process` decides otherwise). Calls from several
+    threads wait for each other.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Load the model.
+
+        Raises:
+            EngineError: vLLM, the model or the device cannot be had as configured, or the model does not fit.
+        """
+        source = source_of(settings)
+        _prepare(settings, source)
+        self._core: VllmCore | None = VllmCore(settings, source)
+        self._requests = Continuous(self._core, settings.max_sequences * WAITING)
+        self._lock = threading.Lock()
+
+    @property
+    def tokenizer(self) -> ModelTokenizer:
+        """Count, encode and decode as the model does."""
+        return self._live().tokenizer
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """Answer every prompt; one that does not fit the context is `skipped`, one that fails is an `error`.
+
+        Raises:
+            TaskError: The model is dead; a fresh worker may still succeed.
+        """
+        answers = dict(self.stream(enumerate(prompts)))
+        return [answers[index] for index in range(len(prompts))]
+
+    def stream(self, prompts: Iterable[tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
+        """Answer prompts as they come, each as soon as it is done (see `StreamingEngine`).
+
+        Raises:
+            TaskError: The model is dead; a fresh worker may still succeed.
+        """
+        with self._lock:
+            self._live()
+            yield from self._requests.stream(prompts)
+
+    def close(self) -> None:
+        """Free the model and the memory of its device."""
+        core, self._core = self._core, None
+        if core is not None:
+            core.close()
+
+    def _live(self) -> VllmCore:
+        if self._core is None:
+            raise TaskError("the engine was closed while it was in use")
+        return self._core
+
+
+class VllmCore:
+    """Hold vLLM's engine as a `continuous.Core`: requests in, token by token, completions out."""
+
+    def __init__(self, settings: EngineSettings, source: tuple[str, str | None]) -> None:
+        try:
+            from vllm import LLMEngine
+            from vllm.v1.engine.exceptions import EngineDeadError
+
+            self._dead: type[Exception] = EngineDeadError
+            self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
+            self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))
+        except EngineError:
+            raise
+        except ImportError as error:
+            raise EngineError(f"engine.kind is vllm, which is not installed here: {error}") from error
+        except Exception as error:  # a model can be broken in every way that its libraries know
+            raise EngineError(f"engine.model {settings.model} cannot be loaded by vLLM: {error}") from error
+        config = self._engine.model_config
+        self._context: int = config.max_model_len
+        self._vocabulary: int = config.get_vocab_size()
+        self._eos = _eos_ids(config.hf_config, self._engine.get_tokenizer(), source)
+        self._lengths: dict[str, int] = {}
+        self._ready: list[tuple[int, Completion]] = []
+        self._names: dict[int, str] = {}
+
+    def add(self, request: int, prompt: Prompt) -> None:
+        """Hand a request to vLLM; one that cannot be answered is answered at the next step, by a refusal."""
+        token_ids = prompt.token_ids
+        if token_ids is None:
+            token_ids = tuple(self.tokenizer.encode(prompt.text))
+        asked = Request(request, token_ids, prompt.max_new_tokens)
+        refused = refusal(asked, self._context, self._vocabulary)
+        if refused is not None:
+            self._ready.append((request, refused))
+            return
+        name = str(request)
+        try:
+            self._names[request] = self._engine.add_request(
+                name, {"prompt_token_ids": list(token_ids)}, self._sampling(prompt)
+            )
+        except self._dead as error:
+            raise TaskError("vLLM died; Spark tries the task again on a fresh worker") from error
+        self._lengths[name] = len(token_ids)
+
+    def step(self) -> list[tuple[int, Completion]]:
+        """Decode one token (or more, with speculation) for every request.
+
+        Raises:
+            TaskError: vLLM's process is dead.
+            MemoryError: There is too little memory for so many requests.
+        """
+        done, self._ready = self._ready, []
+        if not self._lengths:
+            return done
+        try:
+            outputs = self._engine.step()
+        except self._dead as error:
+            raise TaskError("vLLM died; Spark tries the task again on a fresh worker") from error
+        except Exception as error:
+            self._ready = done + self._ready
+            if memory.is_out_of_memory(error):
+                raise MemoryError(str(error)) from error
+            raise
+        return done + [self._completion(output) for output in outputs if output.finished]
+
+    def abort(self, requests: Sequence[int]) -> None:
+        """Forget requests."""
+        names = [self._names.pop(request) for request in requests if request in self._names]
+        for request in requests:
+            self._lengths.pop(str(request), None)
+        self._ready = [item for item in self._ready if item[0] not in set(requests)]
+        if not names:
+            return
+        try:
+            self._engine.abort_request(names, internal=True)
+        except Exception as error:  # a core that cannot even forget is of no use to anyone
+            raise TaskError(f"vLLM cannot go on after an error: {error}") from error
+
+    def close(self) -> None:
+        """Shut vLLM down and give its memory back."""
+        import gc
+
+        engine, self._engine = self._engine, None
+        with contextlib.suppress(Exception):  # a dead process cannot say goodbye
+            engine.engine_core.shutdown()
+        del engine
+        with contextlib.suppress(Exception):
+            from vllm.distributed import cleanup_dist_env_and_memory
+
+            cleanup_dist_env_and_memory()
+        gc.collect()
+
+    def _sampling(self, prompt: Prompt) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+        return SamplingParams(
+            temperature=0.0,
+            max_tokens=prompt.max_new_tokens,
+            stop_token_ids=sorted(self._eos),
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            structured_outputs=StructuredOutputsParams(grammar=prompt.grammar) if prompt.grammar else None,
+        )
+
+    def _completion(self, output: Any) -> tuple[int, Completion]:
+        request = int(output.request_id)
+        self._names.pop(request, None)
+        length = self._lengths.pop(output.request_id, 0)
+        answer = output.outputs[0]
+        ids = list(answer.token_ids)
+        end = next((at for at, token in enumerate(ids) if token in self._eos), None)
+        text = self.tokenizer.decode(ids if end is None else ids[:end])
+        if end is not None:
+            return request, Completion(text, "stop", length, end + 1)
+        if answer.finish_reason == "length":
+            return request, Completion(text, "length", length, len(ids))
+        return request, Completion("", "error", length, len(ids), f"vLLM ended it with {answer.finish_reason}")
+
+
+def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
+    """Set what vLLM reads from the environment, before it is imported; refuse a model that cannot fit."""
+    on_gpu = memory.wants_gpu(settings.device)
+    own_process = settings.own_process if settings.own_process is not None else on_gpu
+    os.environ |= _QUIET
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own_process else "0"
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit what Spark's worker has open
+    if source[1] is None:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # a folder is all there is
+    if not on_gpu:
+        os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
+    if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
+        os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(settings.threads)}
+    if source[1] is None:
+        cache = 0.0 if on_gpu else float(settings.cache_gib)
+        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), cache, on_gpu=on_gpu)
+
+
+def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
+    from vllm import EngineArgs
+
+    name, revision = source
+    on_gpu = memory.wants_gpu(settings.device)
+    dtype = settings.dtype if settings.dtype != "auto" else "bfloat16" if on_gpu else "float32"
+    speculative = None
+    if settings.speculation == "ngram":
+        tokens = settings.speculative_tokens
+        speculative = {"method": "ngram", "num_speculative_tokens": tokens, "prompt_lookup_max": 4}
+    return EngineArgs(
+        model=name,
+        revision=revision,
+        tokenizer_revision=revision,
+        trust_remote_code=False,
+        load_format="safetensors",
+        generation_config="vllm",  # a shipped one may sample or punish repetition
+        dtype=dtype,
+        max_model_len=settings.max_model_tokens,
+        max_num_seqs=settings.max_sequences,
+        gpu_memory_utilization=settings.memory_share,
+        enforce_eager=settings.eager if settings.eager is not None else not on_gpu,
+        enable_prefix_caching=False,  # prompts of web pages share some thirty tokens
+        seed=0,
+        disable_log_stats=True,
+        speculative_config=speculative,
+        structured_outputs_config={"backend": "guidance"},  # the one that can demand a string out of the text
+    )
+
+
+def _backend(tokenizer: Any, settings: EngineSettings) -> Any:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise EngineError(f"engine.model {settings.model}: its tokenizer has no tokenizer.json")
+    return backend
+
+
+def _eos_ids(config: Any, tokenizer: Any, source: tuple[str, str | None]) -> frozenset[int]:
+    """Collect what ends a completion: the model's own lists, and the tokenizer's token."""
+    from transformers import GenerationConfig
+
+    values = [getattr(config, "eos_token_id", None), tokenizer.eos_token_id]
+    with contextlib.suppress(OSError):  # a model need not ship one
+        load: Any = GenerationConfig.from_pretrained
+        values.append(load(source[0], revision=source[1]).eos_token_id)
+    found: set[int] = set()
+    for value in values:
+        found.update([value] if isinstance(value, int) else value or [])
+    return frozenset(found)

@@ -1,0 +1,266 @@
+"""Tokens a second of one chunk pass over real pages: vLLM alone, `prox-spark refine`, a plain pandas UDF, transformers.
+
+    python tests/bench/bench_refine.py [--pages N] [--only udf] [--grammar]
+
+Each side runs in a process of its own on the same prompts, and vLLM alone runs before and after the pass, so that what
+else the machine does shows. Loading the model is counted apart everywhere. The model is a random Llama whose answers
+have very different lengths; what it says does not matter here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHARED = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data"))
+PROFILE = "prox-web-chunk"
+BATCH = 32  # what the examples in the field hand to the model at a time
+
+
+def make_model(folder: Path) -> None:
+    """Write a random Llama of 29 million weights with Llama's tokenizer; its answers end after 1 to 256 tokens."""
+    import shutil
+
+    import torch
+    import transformers
+
+    for path in (SHARED / "llama_tokenizer").iterdir():
+        shutil.copy(path, folder)
+    torch.manual_seed(7)
+    config = transformers.LlamaConfig(
+        vocab_size=32000,
+        hidden_size=320,
+        intermediate_size=1024,
+        num_hidden_layers=6,
+        num_attention_heads=5,
+        num_key_value_heads=1,
+        max_position_embeddings=2048,
+        bos_token_id=1,
+        eos_token_id=2,
+        initializer_range=0.2,
+    )
+    model = transformers.LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[2] *= 2.0  # an end that comes about every fortieth token, at no fixed place
+    model.save_pretrained(folder)
+
+
+def pages(count: int) -> list[str]:
+    import pyarrow.parquet as parquet
+
+    return parquet.read_table(SHARED / "web_lines_train.parquet", columns=["text"])["text"].to_pylist()[:count]
+
+
+def prompts_of(folder: Path, texts: list[str]) -> list[tuple[list[int], int]]:
+    from transformers import AutoTokenizer
+
+    from prox_spark import profiles
+    from prox_spark.engines.tokenizer import ModelTokenizer
+
+    tokenizer = ModelTokenizer(AutoTokenizer.from_pretrained(folder).backend_tokenizer)
+    profile = profiles.find(PROFILE)
+    made = (prompt for text in texts for _, prompt in profiles.prompts(profile, text, tokenizer))
+    return [(list(prompt.token_ids or ()), prompt.max_new_tokens) for prompt in made if prompt is not None]
+
+
+def alone(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Give vLLM every prompt at once, as its own documentation does."""
+    os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1"}
+    asked = prompts_of(folder, texts)
+    began = time.monotonic()
+    from vllm import LLM, SamplingParams
+
+    model = LLM(
+        str(folder), dtype="float32", enforce_eager=True, enable_prefix_caching=False, max_num_seqs=256,
+        generation_config="vllm",
+    )  # fmt: skip
+    loaded = time.monotonic()
+    params = [SamplingParams(temperature=0.0, max_tokens=limit, detokenize=False) for _, limit in asked]
+    outputs = model.generate([{"prompt_token_ids": ids} for ids, _ in asked], params, use_tqdm=False)
+    seconds = time.monotonic() - loaded
+    tokens = sum(len(o.prompt_token_ids) + len(o.outputs[0].token_ids) for o in outputs)
+    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
+
+
+def transformers_side(folder: Path, texts: list[str]) -> dict[str, Any]:
+    from prox_spark.config import EngineSettings
+    from prox_spark.engines import Prompt, create
+
+    asked = [Prompt("", tuple(ids), limit) for ids, limit in prompts_of(folder, texts)]
+    began = time.monotonic()
+    engine = create(EngineSettings(kind="transformers", model=str(folder), device="cpu", threads=os.cpu_count()))
+    loaded = time.monotonic()
+    answers = engine.generate(asked)
+    tokens = sum(item.prompt_tokens + item.output_tokens for item in answers)
+    seconds = time.monotonic() - loaded
+    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
+
+
+def udf(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Run a pandas UDF that hands each Arrow batch to vLLM and waits for it."""
+    import pandas as pd
+    from pyspark.sql import functions as F
+
+    from prox_spark.session import session
+
+    asked = prompts_of(folder, texts)
+    settings = {"spark.master": "local[2]", "spark.sql.execution.arrow.maxRecordsPerBatch": str(BATCH)}
+    spark = session(**settings)
+    where = str(folder)
+
+    @F.pandas_udf("struct<tokens long, load double>")
+    def generate(ids: pd.Series, limits: pd.Series) -> pd.DataFrame:
+        import builtins
+        import os
+        import time
+
+        began = time.monotonic()
+        model = getattr(builtins, "bench_model", None)
+        if model is None:
+            os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1"}
+            from vllm import LLM
+
+            model = LLM(
+                where, dtype="float32", enforce_eager=True, enable_prefix_caching=False, max_num_seqs=256,
+                generation_config="vllm",
+            )  # fmt: skip
+            builtins.bench_model = model  # type: ignore[attr-defined]
+        from vllm import SamplingParams
+
+        load = time.monotonic() - began
+        params = [SamplingParams(temperature=0.0, max_tokens=int(limit), detokenize=False) for limit in limits]
+        outputs = model.generate([{"prompt_token_ids": list(row)} for row in ids], params, use_tqdm=False)
+        tokens = [len(o.prompt_token_ids) + len(o.outputs[0].token_ids) for o in outputs]
+        return pd.DataFrame({"tokens": tokens, "load": [load] + [0.0] * (len(tokens) - 1)})
+
+    frame = spark.createDataFrame(asked, "ids array<int>, max_new int").coalesce(1)
+    began = time.monotonic()
+    made = frame.select(generate.asNondeterministic()("ids", "max_new").alias("made")).select("made.*")
+    row = made.agg(F.sum("tokens"), F.sum("load")).first()
+    seconds = time.monotonic() - began
+    spark.stop()
+    return {"prompts": len(asked), "tokens": row[0], "seconds": seconds - row[1], "load_seconds": row[1]}
+
+
+def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Run `prox-spark ingest` and `prox-spark refine`, as a user does."""
+    with tempfile.TemporaryDirectory() as place:
+        source = Path(place) / "pages.jsonl"
+        source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+        passes = json.dumps([{"name": "chunk", "profile": PROFILE}])
+        engine = [f"engine.{key}" for key in ("kind=vllm", f"model={folder}", "device=cpu", "max_sequences=256")]
+        settings = [f"passes={passes}", "ingest.url_column=null", "refine.preflight_texts=0", *engine]
+        options = [part for item in settings for part in ("--set", item)]
+        command = [sys.executable, "-m", "prox_spark.cli", "--quiet", "--json", "--lake", f"{place}/lake"]
+        subprocess.run([*command, "ingest", "jsonl", str(source), *options], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([*command, "refine", "chunk", *options], check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    tokens = found["prompt_tokens"] + found["output_tokens"]
+    return {
+        "tokens": tokens,
+        "seconds": found["seconds"] - found["load_seconds"],
+        "load_seconds": found["load_seconds"],
+        "loads": found["loads"],
+        "in_tasks": found["engine_seconds"] - found["load_seconds"],
+        "errors": found["errors"],
+    }
+
+
+def written(folder: Path, texts: list[str], *, constrain: bool, speculation: str) -> dict[str, Any]:
+    """Have our vLLM engine write programs, and execute them: how fast, and how much of them is rejected."""
+    from prox_spark import profiles
+    from prox_spark.config import EngineSettings
+    from prox_spark.engines import create
+    from prox_spark.program import execute, parse
+
+    settings = {"kind": "vllm", "model": str(folder), "device": "cpu", "speculation": speculation}
+    engine = create(EngineSettings.model_validate(settings))
+    profile = profiles.find(PROFILE, constrain=constrain)
+    parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]  # type: ignore[arg-type]
+    asked = [(text, chunk, prompt) for text, (chunk, prompt) in parts if prompt is not None]
+    began = time.monotonic()
+    answers = engine.generate([prompt for _, _, prompt in asked])
+    seconds = time.monotonic() - began
+    rejected = operations = problems = programs = 0
+    for (text, chunk, _), answer in zip(asked, answers, strict=True):
+        done = execute(text, [(chunk, answer.text)])
+        operations += len(done.operations)
+        rejected += sum(operation.status == "rejected" for operation in done.operations)
+        found = parse(answer.text, finish_reason=answer.finish_reason).problems
+        problems += sum(problem.reason != "truncated" for problem in found)
+        programs += bool(done.operations)
+    tokens = sum(answer.prompt_tokens + answer.output_tokens for answer in answers)
+    out = sum(answer.output_tokens for answer in answers)
+    errors = sum(answer.error is not None for answer in answers)
+    shares = {"operations": operations, "rejected": rejected, "lines_that_are_none": problems, "errors": errors}
+    return {"prompts": len(asked), "tokens": tokens, "out": out, "seconds": seconds, "programs": programs, **shares}
+
+
+GRAMMAR = {
+    "free": partial(written, constrain=False, speculation="off"),
+    "free-ngram": partial(written, constrain=False, speculation="ngram"),
+    "grammar": partial(written, constrain=True, speculation="off"),
+    "grammar-ngram": partial(written, constrain=True, speculation="ngram"),
+}
+SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
+    "alone": alone,
+    "refine": refine,
+    "udf": udf,
+    "transformers": transformers_side,
+    **GRAMMAR,
+}
+
+
+def measure(side: str, folder: Path, count: int) -> dict[str, Any]:
+    """Run one side in a process of its own."""
+    command = [sys.executable, __file__, "--side", side, "--model", str(folder), "--pages", str(count)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    found["rate"] = found["tokens"] / found["seconds"]
+    print(f"{side:14} {found['rate']:8,.0f} tokens/s   {json.dumps(found)}", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pages", type=int, default=48)
+    parser.add_argument("--side", choices=SIDES)
+    parser.add_argument("--model")
+    parser.add_argument("--only", nargs="*", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--grammar", action="store_true", help="measure constrained decoding and speculation instead")
+    options = parser.parse_args()
+    if options.side:
+        print(json.dumps(SIDES[options.side](Path(options.model), pages(options.pages))))
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        make_model(folder)
+        if options.grammar:
+            for side in GRAMMAR:
+                measure(side, folder, options.pages)
+            return
+        before = measure("alone", folder, options.pages)
+        ours = measure("refine", folder, options.pages)
+        after = measure("alone", folder, options.pages)
+        lone = (before["rate"] + after["rate"]) / 2
+        if "udf" in options.only:
+            measure("udf", folder, max(1, options.pages // 2))
+        if "transformers" in options.only:
+            measure("transformers", folder, max(1, options.pages // 8))
+    print(f"refine / vLLM alone, without loading: {ours['rate'] / lone:.3f}")
+    print(f"the same inside the Spark tasks:      {ours['tokens'] / ours['in_tasks'] / lone:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Small random models with tokenizers of their own, as folders; nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+LINES = [
+    "keep_doc() drop_doc() keep_chunk() remove_lines(start=0, end=12)",
+    'normalize(source_str="Home | About us", target_str="")',
+    "You are a helpful, respectful and honest assistant. [INST] <<SYS>> <</SYS>> [/INST] [doc] [/doc]",
+    "[000]It rained all day long, and the river rose over its banks.",
+    "[001]Home About Contact Privacy policy Terms of use Copyright",
+]
+
+
+def make_llama(folder: Path, *, hidden: int = 128, context: int = 2048, end: float = 1.5) -> None:
+    """Write a random Llama of two layers, as safetensors.
+
+    Args:
+        folder: Where to.
+        hidden: Width; vLLM's attention on a CPU wants four heads of 32 numbers or more.
+        context: Its positions.
+        end: How much louder than any other the end token is: the higher, the shorter the answers.
+    """
+    import torch
+    import transformers
+
+    vocabulary = write_tokenizer(folder)
+    torch.manual_seed(7)
+    config = transformers.LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=2,
+        num_attention_heads=hidden // 32,
+        num_key_value_heads=1,
+        max_position_embeddings=context,
+        bos_token_id=1,
+        eos_token_id=2,
+        initializer_range=0.5,  # far from zero, so that the largest logit is clear in every order of summation
+    )
+    model = transformers.LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[2] *= end
+    model.save_pretrained(folder)
+
+
+def write_tokenizer(folder: Path) -> int:
+    """Train a tokenizer in Llama's form on a few lines and save it; give the size of its vocabulary."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
+    special = [AddedToken(text, special=True, normalized=False) for text in ("<unk>", "<s>", "</s>")]
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[*special, *byte_pieces], show_progress=False)
+    tokenizer.train_from_iterator(LINES, trainer)
+    parts = json.loads(tokenizer.to_str())  # the bytes are pieces of the vocabulary, not special tokens
+    parts["added_tokens"] = [token for token in parts["added_tokens"] if token["id"] < len(special)]
+    tokenizer = Tokenizer.from_str(json.dumps(parts))
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(steps)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    about = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about))
+    return tokenizer.get_vocab_size()

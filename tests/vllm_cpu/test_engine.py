@@ -1,0 +1,119 @@
+"""Real vLLM, on a CPU: one model, kept for all tests of this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from prox_spark.config import EngineSettings
+from prox_spark.engines import Engine, Prompt, create, loads, release, resident
+from prox_spark.engines.seam import FinishReason
+from prox_spark.errors import EngineError, TaskError
+from prox_spark.program import parse
+from prox_spark.program.grammar import chunk_grammar
+
+HOSTILE = [
+    "",
+    " ",
+    "\n\n",
+    "</s>",
+    "<s></s><unk>",
+    "[INST] <<SYS>> x <</SYS>> [/INST]",
+    "[/doc]",
+    "\x00\ufdd0",
+    "日本語",
+]
+
+
+def settings_of(folder: Path, **more: object) -> EngineSettings:
+    return EngineSettings.model_validate(
+        {"kind": "vllm", "model": str(folder), "device": "cpu", "cache_gib": 1, "max_sequences": 16, **more}
+    )
+
+
+@pytest.fixture(scope="module")
+def engine(vllm_model: Path) -> Iterator[Engine]:
+    live = resident(settings_of(vllm_model))
+    yield live
+    release()
+
+
+def test_the_answers_are_those_of_transformers(engine: Engine, vllm_model: Path) -> None:
+    prompts = [Prompt(f"[000]It rained {number} days.", max_new_tokens=24) for number in range(40)]
+    other = create(EngineSettings(kind="transformers", model=str(vllm_model), device="cpu"))
+    assert engine.generate(prompts) == other.generate(prompts)
+    other.close()
+
+
+def test_rows_that_break_engines_have_an_outcome_each(engine: Engine) -> None:
+    prompts = [Prompt(text, max_new_tokens=4) for text in HOSTILE]
+    prompts += [Prompt("x" * 5_000_000), Prompt("a", (1, 999_999)), Prompt("a", ()), Prompt("a", (2, 2, 2, 0))]
+    prompts += [Prompt("[000]Home", max_new_tokens=4)]
+    answers = engine.generate(prompts)
+    assert all(answer.finish_reason in get_args(FinishReason) for answer in answers)
+    assert [answer.finish_reason for answer in answers[len(HOSTILE) :][:3]] == ["skipped", "error", "error"]
+    assert answers[-1].error is None
+
+
+def test_prompts_are_taken_while_others_decode(engine: Engine) -> None:
+    taken = []
+
+    def source() -> Iterator[tuple[int, Prompt]]:
+        for number in range(200):
+            taken.append(number)
+            yield number, Prompt(f"[000]{number}", max_new_tokens=4)
+
+    first_after = None
+    answers = {}
+    for key, answer in engine.stream(source()):  # type: ignore[attr-defined]
+        first_after = first_after or len(taken)
+        answers[key] = answer
+    assert first_after is not None and first_after <= 33 and len(answers) == 200
+
+
+def test_answers_within_a_grammar_are_programs(engine: Engine) -> None:
+    lines = ["Home | About us", "It rained all day long.", "Privacy policy"]
+    prompts = [Prompt(f"{n}", max_new_tokens=200, grammar=chunk_grammar(lines, 5)) for n in range(8)]
+    free = [Prompt(f"{n}", max_new_tokens=200) for n in range(8)]
+    for answer in engine.generate(prompts):
+        program = parse(answer.text, finish_reason=answer.finish_reason)
+        assert program.operations and not [p for p in program.problems if p.reason != "truncated"], answer.text
+        assert all(op.line_start is None or 5 <= op.line_start <= (op.line_end or 0) <= 7 for op in program.operations)
+    assert any(parse(answer.text).problems for answer in engine.generate(free))
+
+
+def test_a_grammar_that_cannot_be_read_fails_its_own_prompt_only(engine: Engine) -> None:
+    bad, good = engine.generate([Prompt("a", grammar="start: nothing"), Prompt("b", max_new_tokens=2)])
+    assert bad.finish_reason == "error" and good.error is None
+
+
+def test_the_model_stays_loaded(engine: Engine, vllm_model: Path) -> None:
+    before = loads()
+    assert resident(settings_of(vllm_model)) is engine
+    assert loads() == before
+
+
+def test_a_model_that_does_not_fit_is_refused_with_the_sizes(vllm_model: Path) -> None:
+    with pytest.raises(EngineError, match=r"does not fit this machine: it needs about 90000\.\d GiB, and [0-9.]+ of"):
+        create(settings_of(vllm_model, cache_gib=90_000))
+
+
+def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_one_answers(vllm_model: Path) -> None:
+    import psutil
+
+    release()
+    settings = settings_of(vllm_model, own_process=True, speculation="ngram")
+    engine = resident(settings)
+    expected = engine.generate([Prompt("[000]Home", max_new_tokens=16)])
+    for child in psutil.Process().children(recursive=True):
+        if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name():
+            child.kill()
+    with pytest.raises(TaskError, match="vLLM died"):
+        engine.generate([Prompt("a", max_new_tokens=64)] * 4)
+    release()
+    plain = resident(settings_of(vllm_model))
+    assert plain.generate([Prompt("[000]Home", max_new_tokens=16)]) == expected  # speculation changes no answer
+    release()
