@@ -75,6 +75,10 @@ def _chunk(name: str) -> Profile:
     return Profile(name, "chunk", "llama2", max_prompt_tokens=2048 - 256, max_new_tokens=256, context_tokens=2048)
 
 
+_WHOLE_PAGE = 100_000
+"""Words: the tagger reads a page as a whole, as what a line is shows in the lines around it."""
+
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -82,6 +86,8 @@ PROFILES: dict[str, Profile] = {
         _chunk("prox-web-chunk"),
         _document("prox-math-doc"),
         _chunk("prox-math-chunk"),
+        Profile("tiny-doc", "document", "raw", system=""),
+        Profile("tiny-chunk", "chunk", "raw", system="", max_chunk_tokens=_WHOLE_PAGE),
         Profile("rules-doc", "document", "raw", system=""),
         Profile("rules-chunk", "chunk", "raw", system=""),
     )

@@ -5,6 +5,7 @@ from prox_spark.engines.residency import create, loads, release, resident
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer
+from prox_spark.engines.tagger import TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "PromptTokenizer",
     "RulesEngine",
     "ScriptedEngine",
+    "TaggerEngine",
     "TransformersEngine",
     "create",
     "fingerprint",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
+from prox_spark.engines.tagger import WEIGHTS, TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 from prox_spark.errors import EngineError
 
@@ -22,6 +24,8 @@ def create(settings: EngineSettings) -> Engine:
         EngineError: It cannot be loaded as configured.
     """
     match settings.kind:
+        case "tagger":
+            return TaggerEngine(Path(settings.model) if settings.model else WEIGHTS)
         case "rules":
             return RulesEngine(settings.rules)
         case "scripted":
