@@ -54,6 +54,7 @@ class Profile:
         max_new_tokens: Longest completion.
         context_tokens: What prompt and completion share; None for no limit.
         parity: Whether the prompts are the published ones, quirks included.
+        line_chars: Of a longer line in a chunk only so many characters are shown, and how many it has; None shows all.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Profile:
     max_new_tokens: int = 256
     context_tokens: int | None = None
     parity: bool = False
+    line_chars: int | None = None
 
 
 def _document(name: str) -> Profile:
@@ -88,6 +90,17 @@ PROFILES: dict[str, Profile] = {
         _chunk("prox-math-chunk"),
         Profile("tiny-doc", "document", "raw", system=""),
         Profile("tiny-chunk", "chunk", "raw", system="", max_chunk_tokens=_WHOLE_PAGE),
+        Profile(
+            "tiny-lm-chunk",
+            "chunk",
+            "plain",
+            system="",
+            max_prompt_tokens=1536 - 240,
+            max_chunk_tokens=1250,
+            max_new_tokens=240,
+            context_tokens=1536,
+            line_chars=16,
+        ),
         Profile("rules-doc", "document", "raw", system=""),
         Profile("rules-chunk", "chunk", "raw", system=""),
     )
@@ -126,6 +139,8 @@ def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chu
     shown = text if profile.parity else _shown(text, profile.level)
     if profile.level == "document":
         return [_document_prompt(profile, shown, tokenizer)]
+    if profile.line_chars is not None:
+        shown = "\n".join(_shortened(line, profile.line_chars) for line in shown.split("\n"))
     parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
     return [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
 
@@ -140,6 +155,15 @@ def _shown(text: str, level: Level) -> str:
         text = text.replace("\r\n", "\n").replace("\r", " ")
     text = _PROMPT_MARKS.sub(lambda mark: mark[0].translate(_ROUND), text)
     return _LINE_NUMBER.sub(r"\1(\2)", text) if level == "chunk" else text
+
+
+def _shortened(line: str, most: int) -> str:
+    """Show the beginning of a long line and its length.
+
+    >>> _shortened("It rained all day.", 9)
+    'It rained…18'
+    """
+    return line if len(line) <= most else f"{line[:most]}\u2026{min(len(line), 999)}"
 
 
 def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt]:

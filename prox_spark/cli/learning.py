@@ -23,6 +23,59 @@ if TYPE_CHECKING:
 
 @app.command()
 @with_options
+def train(
+    options: Invocation,
+    recipe: Annotated[
+        Path, typer.Argument(metavar="CONF", help="A recipe, as in conf/train-*.yaml.", show_default=False)
+    ],
+) -> None:
+    """Train a refining model by a recipe; run it again to go on where it was cut off.
+
+    conf/train-tagger.yaml makes the model that ships, conf/train-tiny-lm.yaml a small language model from nothing, and
+    conf/train-causal.yaml teaches any causal language model. --set changes keys of the recipe.
+
+    [dim]prox-spark train conf/train-tagger.yaml[/dim]
+    [dim]prox-spark train conf/train-tagger.yaml --set course.seed=2 --set out=runs/second[/dim]
+    """
+    import logging
+
+    from prox_spark import training
+
+    if not options.quiet:
+        logging.getLogger("prox_spark").setLevel(logging.INFO)
+    run = training.train(training.read(recipe, options.set))
+    if options.json:
+        print(json.dumps(run))
+    else:
+        shown = {key: value for key, value in run.items() if not isinstance(value, (dict, list))}
+        options.console().print("\n".join(f"{key}: {value}" for key, value in shown.items()))
+
+
+@app.command()
+@with_options
+def annotate(
+    options: Invocation,
+    settings: Annotated[Path, typer.Argument(metavar="CONF", help="As in conf/annotate.yaml.", show_default=False)],
+) -> None:
+    """Ask a strong model behind an OpenAI-compatible endpoint what to keep; its answers are pairs to learn from.
+
+    Each text gets two scores and the programs of its chunks; what does not parse or removes nearly everything is left
+    out. Run it again to go on where it was cut off.
+
+    [dim]prox-spark annotate conf/annotate.yaml --set endpoint=http://localhost:8000/v1[/dim]
+    """
+    from prox_spark.training import annotation
+
+    with options.reporter() as progress, progress.waiting("asking"):
+        counts = annotation.annotate(annotation.read(settings, options.set))
+    if options.json:
+        print(json.dumps(counts))
+    else:
+        options.console().print("\n".join(f"{key}: {value:,}" for key, value in counts.items()))
+
+
+@app.command()
+@with_options
 def evaluate(
     options: Invocation,
     data: Annotated[

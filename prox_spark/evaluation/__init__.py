@@ -2,7 +2,7 @@
 
 from prox_spark.evaluation.gold import GoldDocument, GoldPage, holds_documents, read, read_documents
 from prox_spark.evaluation.plot import plot
-from prox_spark.evaluation.run import Row, removed_lines, score_documents, score_pages
+from prox_spark.evaluation.run import Row, judge, removed_lines, score_documents, score_pages
 from prox_spark.evaluation.scores import Counts, Summary, Value, count, summarise
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Value",
     "count",
     "holds_documents",
+    "judge",
     "plot",
     "read",
     "read_documents",

@@ -61,8 +61,7 @@ def score_pages(
     pages: Sequence[GoldPage], engine: Engine, profile: Profile, *, who: str, done: Callable[[int], None] | None = None
 ) -> list[Row]:
     """Score an engine and the baselines on labelled pages, by source and by type of page."""
-    answers = _answers([("\n".join(page.lines)) for page in pages], engine, profile, done)
-    found = {who: [_page_counts(page, answer) for page, answer in zip(pages, answers, strict=True)]}
+    found = {who: judge(pages, engine, profile, done=done)}
     for name, rule in LINE_BASELINES.items():
         found[name] = [_timed(page, rule) for page in pages]
     return [
@@ -70,6 +69,14 @@ def score_pages(
         for source, kind, chosen in _groups(pages)
         for name, counts in found.items()
     ]
+
+
+def judge(
+    pages: Sequence[GoldPage], engine: Engine, profile: Profile, *, done: Callable[[int], None] | None = None
+) -> list[Counts]:
+    """Count what an engine gets right and wrong on each page."""
+    answers = _answers(["\n".join(page.lines) for page in pages], engine, profile, done)
+    return [_page_counts(page, answer) for page, answer in zip(pages, answers, strict=True)]
 
 
 def score_documents(documents: Sequence[GoldDocument], engine: Engine, profile: Profile, *, who: str) -> list[Row]:

@@ -85,7 +85,7 @@ def measure(lines: Sequence[str], vocabulary: Mapping[str, int]) -> Lines:
     known = vocabulary.get
     for line in lines:
         spaceless = 0 if line.isascii() else len(_SPACELESS.findall(line))
-        words = _words(line if not spaceless else line.translate(_WIDE))
+        words = words_of(line if not spaceless else line.translate(_WIDE))
         shapes.append(_shape(line, words, spaceless))
         lower = [word.lower() for word in words] if not spaceless else _interface(words)
         tokens += [found for phrase in phrases(lower) if (found := known(phrase)) is not None]
@@ -95,21 +95,21 @@ def measure(lines: Sequence[str], vocabulary: Mapping[str, int]) -> Lines:
         keys.append(crc32(line.encode("utf-8", "replace")))
         patterns.append(crc32(" ".join(["0" if w[0].isdigit() else w for w in words]).encode("utf-8", "replace")))
     shape = np.array(shapes, np.float32).reshape(-1, len(SHAPES))
-    words_of = np.expm1(shape[:, 1] * 4)
+    in_words = np.expm1(shape[:, 1] * 4)
     return Lines(
         shapes=shape,
         tokens=np.array(tokens, np.int64),
         token_starts=np.array(token_ends, np.int64),
         topics=np.array(topics, np.int64),
         topic_starts=np.array(topic_ends, np.int64),
-        words=words_of,
-        prose=(words_of >= 9.5) & (shape[:, 8] > 0),
+        words=in_words,
+        prose=(in_words >= 9.5) & (shape[:, 8] > 0),
         keys=np.array(keys, np.int64),
         patterns=np.array(patterns, np.int64),
     )
 
 
-def _words(line: str) -> list[str]:
+def words_of(line: str) -> list[str]:
     """Split a line into words, numbers and marks; of a very long one only its beginning and its end."""
     if len(line) > _HEAD + _TAIL:
         line = f"{line[:_HEAD]} {line[-_TAIL:]}"

@@ -7,50 +7,21 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from prox_spark.engines.tagger.network import Size
+from prox_spark.errors import ConfigError
+from prox_spark.training.recipes import Changes, Course
 from prox_spark.training.tagger.network import build, collate
-from prox_spark.training.tagger.pages import Changes, Page, batches, changed, sample
+from prox_spark.training.tagger.pages import Page, batches, changed, sample
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """Say how long and how fast the network learns.
-
-    Attributes:
-        epochs: How often it sees every page.
-        lines: Lines of a batch, padding included.
-        rate: The highest learning rate; it rises over the first twentieth and falls to a hundredth as a cosine.
-        decay: Weight decay, not on the words.
-        dropout: Share of the values that are dropped while training.
-        overlap: Weight of the loss on the overlap of kept words (1 - F1 with probabilities for words).
-        worth: Weight of the loss on the page beside the loss on the lines.
-        mean: How slowly the running mean of the weights moves; the mean is what is kept.
-        seed: Of everything that is random.
-        threads: Threads of torch.
-        minutes: Training is paced to end in about so many minutes, if that is sooner; 0 for no limit.
-    """
-
-    epochs: int = 24
-    lines: int = 3072
-    rate: float = 2e-3
-    decay: float = 0.02
-    dropout: float = 0.15
-    overlap: float = 0.5
-    worth: float = 0.1
-    mean: float = 0.997
-    seed: int = 1
-    threads: int = 1
-    minutes: float = 0.0
 
 
 class Fit:
@@ -73,11 +44,11 @@ class Fit:
 
     def run(self, pages: Sequence[Page], validation: Sequence[Page]) -> dict[str, Any]:
         """Train to the end of the course; give the weights of the best epoch by validation F1."""
-        best = dict(self.mean)
         self._resume()
+        best = self._best() if self.epoch else dict(self.mean)
         started = time.monotonic()
         while self.epoch < self.course.epochs:
-            loss = self._epoch(pages, started)
+            loss = self._epoch(pages)
             self.epoch += 1
             scored = f1(self.logits(validation), validation) if validation else self.epoch
             if scored > self.best:
@@ -85,8 +56,6 @@ class Fit:
             self._save(best)
             logger.info("epoch %d of %d: loss %.4f, validation F1 %.4f, %.0f s", self.epoch, self.course.epochs, loss,
                         scored, time.monotonic() - started)  # fmt: skip
-            if self.course.minutes and time.monotonic() - started > 60 * self.course.minutes:
-                break
         return self._best()
 
     def logits(self, pages: Sequence[Page]) -> list[Any]:
@@ -105,16 +74,11 @@ class Fit:
         self.network.train()
         return found
 
-    def _epoch(self, pages: Sequence[Page], started: float) -> float:
-        losses = []
+    def _epoch(self, pages: Sequence[Page]) -> float:
         self.network.train()
         steps = self.course.epochs * sum(min(640, len(page.keep)) for page in pages) / (0.87 * self.course.lines)
-        for batch in batches(self._samples(pages), self.course.lines):
-            done = self.step / steps
-            if self.course.minutes:
-                done = max(done, (time.monotonic() - started) / (60 * self.course.minutes))
-            losses.append(self._step(batch, min(1.0, done)))
-        return float(np.mean(losses))
+        found = batches(self._samples(pages), self.course.lines)
+        return float(np.mean([self._step(batch, min(1.0, self.step / steps)) for batch in found]))
 
     def _samples(self, pages: Sequence[Page]) -> Iterator[Any]:
         rng = np.random.default_rng((self.course.seed, self.epoch))
@@ -153,9 +117,17 @@ class Fit:
         import torch
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "mean": self.mean,
-                 "chosen": best, "epoch": self.epoch, "step": self.step, "best": self.best,
-                 "course": json.dumps([asdict(self.size), asdict(self.course), asdict(self.changes)])}  # fmt: skip
+        about = [asdict(self.size), self.course.model_dump(), self.changes.model_dump()]
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "mean": self.mean,
+            "chosen": best,
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": self.best,
+            "about": json.dumps(about),
+        }
         torch.save(state, self.folder / f"{_CHECKPOINT}.new")
         (self.folder / f"{_CHECKPOINT}.new").replace(self.folder / _CHECKPOINT)
 
@@ -166,6 +138,9 @@ class Fit:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
+        about = [asdict(self.size), self.course.model_dump(), self.changes.model_dump()]
+        if state["about"] != json.dumps(about):
+            raise ConfigError(f"{self.folder} holds a run of another recipe: name another folder with out")
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.mean, self.epoch, self.step, self.best = state["mean"], state["epoch"], state["step"], state["best"]

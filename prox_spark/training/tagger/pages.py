@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prox_spark.engines.quality import broken_rules
-from prox_spark.engines.tagger.features import LAYOUT, SHAPES, Floats, Lines, layout, measure, phrases
+from prox_spark.engines.tagger.features import LAYOUT, SHAPES, Floats, Lines, layout, measure, phrases, words_of
 from prox_spark.engines.tagger.lexicon import INTERFACE
 from prox_spark.evaluation.gold import GoldPage
+from prox_spark.training.recipes import Changes
 
 _CASED = [SHAPES.index(name) for name in ("capitalised", "upper", "starts_lower")]
 _COUNTED = [SHAPES.index(name) for name in ("letters", "words", "commas", "function_words", "word_length")]
@@ -54,12 +55,10 @@ def vocabulary(pages: Iterable[GoldPage], *, domains: int) -> dict[str, int]:
     """Number the words and phrases that stand on the pages of at least so many domains."""
     seen: dict[str, set[int]] = defaultdict(set)
     sites: dict[str, int] = {}
-    from prox_spark.engines.tagger.features import _words
-
     for page in pages:
         site = sites.setdefault(page.domain, len(sites))
         for line in set(page.lines):
-            for phrase in phrases([word.lower() for word in _words(line)]):
+            for phrase in phrases([word.lower() for word in words_of(line)]):
                 seen[phrase].add(site)
     known = sorted(phrase for phrase, found in seen.items() if len(found) >= domains)
     return {phrase: number for number, phrase in enumerate(known)}
@@ -108,27 +107,6 @@ def sample(page: Page) -> Sample:
         dense, page.lines.tokens, np.diff(page.lines.token_starts), page.keep.astype(np.float32), page.weight,
         -1.0 if page.worth is None else page.worth,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Say how often a page is changed in which way before the network sees it.
-
-    Attributes:
-        cut: A run of boilerplate is left out, or the page is cut at its ends.
-        mixed: The boilerplate around the content comes from another page.
-        wordless: All words but those of interfaces are forgotten, and the shapes are those of a foreign script.
-        forgotten: The most of a page's words that are forgotten otherwise.
-        noise: Spread of the noise on the numbers.
-        bare: Only the content or only boilerplate is left, to learn which pages are worth keeping.
-    """
-
-    cut: float = 0.4
-    mixed: float = 0.15
-    wordless: float = 0.15
-    forgotten: float = 0.5
-    noise: float = 0.05
-    bare: float = 0.06
 
 
 def changed(
