@@ -130,7 +130,7 @@ class Scratch(Section):
     width: _Count = 128
     layers: _Count = 4
     heads: _Count = 4
-    context: _Count = 1536
+    context: _Count = 1280
 
 
 class CausalRecipe(Section):

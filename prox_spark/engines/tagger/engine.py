@@ -31,13 +31,10 @@ class TaggerEngine:
         Raises:
             EngineError: They cannot be read.
         """
-        from threadpoolctl import ThreadpoolController
-
         from prox_spark.engines.tagger.model import TaggerModel  # with numpy, which importing engines shall not cost
 
         self._model = TaggerModel.from_file(weights)
         self._tokenizer = WordTokenizer()
-        self._threads = ThreadpoolController()
 
     @property
     def tokenizer(self) -> WordTokenizer:
@@ -47,9 +44,7 @@ class TaggerEngine:
     def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer every prompt; the answers are never cut, as they are not written token by token."""
         asked = self._tokenizer.count([prompt.text for prompt in prompts])
-        # The matrices are small: a second thread costs more than it brings, and very much where cores are shared.
-        with self._threads.limit(limits=1, user_api="blas"):
-            return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, asked, strict=True)]
+        return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, asked, strict=True)]
 
     def close(self) -> None:
         """Do nothing: the weights go with the engine."""

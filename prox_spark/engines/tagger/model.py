@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from prox_spark.engines.tagger.features import LAYOUT, SHAPES, Floats, layout, measure
 from prox_spark.engines.tagger.network import Network, Size
@@ -48,6 +49,7 @@ class TaggerModel:
         self._network = Network(weights, size)
         self._vocabulary = {phrase: number for number, phrase in enumerate(vocabulary)}
         self._line, self._page = thresholds
+        self._threads = ThreadpoolController()
 
     @classmethod
     def from_file(cls, path: Path) -> TaggerModel:
@@ -73,6 +75,11 @@ class TaggerModel:
         """Judge the lines of a page, none of them blank; a very long page is read in windows that overlap."""
         if not lines:
             return Verdict(np.zeros(0, np.float32), -1.0)
+        # The matrices are small: a second thread costs more than it brings, and very much where cores are shared.
+        with self._threads.limit(limits=1, user_api="blas"):
+            return self._judge(lines)
+
+    def _judge(self, lines: Sequence[str]) -> Verdict:
         measured = measure(lines, self._vocabulary)
         dense = np.concatenate([measured.shapes, layout(measured)], axis=1)
         keep = np.zeros(len(lines), np.float32)

@@ -39,20 +39,20 @@ class Fit:
         rest = [p for name, p in self.network.named_parameters() if not name.startswith("words")]
         groups = [{"params": words, "weight_decay": 0.0}, {"params": rest, "weight_decay": course.decay}]
         self.optimizer = torch.optim.AdamW(groups, lr=course.rate, betas=(0.9, 0.98))
-        self.mean = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.mean = _copied(self.network.state_dict())
         self.epoch, self.step, self.best = 0, 0, -1.0
 
     def run(self, pages: Sequence[Page], validation: Sequence[Page]) -> dict[str, Any]:
         """Train to the end of the course; give the weights of the best epoch by validation F1."""
         self._resume()
-        best = self._best() if self.epoch else dict(self.mean)
+        best = self._best() if self.epoch else _copied(self.mean)
         started = time.monotonic()
         while self.epoch < self.course.epochs:
             loss = self._epoch(pages)
             self.epoch += 1
             scored = f1(self.logits(validation), validation) if validation else self.epoch
             if scored > self.best:
-                self.best, best = scored, dict(self.mean)
+                self.best, best = scored, _copied(self.mean)
             self._save(best)
             logger.info("epoch %d of %d: loss %.4f, validation F1 %.4f, %.0f s", self.epoch, self.course.epochs, loss,
                         scored, time.monotonic() - started)  # fmt: skip
@@ -62,7 +62,7 @@ class Fit:
         """Give the logits of all lines of each page, by the running mean of the weights."""
         import torch
 
-        held = {name: value.clone() for name, value in self.network.state_dict().items()}
+        held = _copied(self.network.state_dict())
         self.network.load_state_dict(self.mean)
         self.network.eval()
         found = []
@@ -150,6 +150,10 @@ class Fit:
 
         chosen: dict[str, Any] = torch.load(self.folder / _CHECKPOINT, weights_only=True)["chosen"]
         return chosen
+
+
+def _copied(state: Any) -> dict[str, Any]:
+    return {name: value.clone() for name, value in state.items()}
 
 
 def _no_overlap(keep: Any, batch: Any) -> Any:
