@@ -56,6 +56,7 @@ class Profile:
         context_tokens: What prompt and completion share; None for no limit.
         parity: Whether the prompts are the published ones, quirks included.
         constrain: Whether the model may write nothing but programs about the lines that it is shown.
+        line_chars: Of a longer line in a chunk only so many characters are shown, and how many it has; None shows all.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Profile:
     context_tokens: int | None = None
     parity: bool = False
     constrain: bool = False
+    line_chars: int | None = None
 
 
 def _document(name: str) -> Profile:
@@ -78,6 +80,10 @@ def _chunk(name: str) -> Profile:
     return Profile(name, "chunk", "llama2", max_prompt_tokens=2048 - 256, max_new_tokens=256, context_tokens=2048)
 
 
+_WHOLE_PAGE = 100_000
+"""Words: the tagger reads a page as a whole, as what a line is shows in the lines around it."""
+
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -85,6 +91,19 @@ PROFILES: dict[str, Profile] = {
         _chunk("prox-web-chunk"),
         _document("prox-math-doc"),
         _chunk("prox-math-chunk"),
+        Profile("tiny-doc", "document", "raw", system=""),
+        Profile("tiny-chunk", "chunk", "raw", system="", max_chunk_tokens=_WHOLE_PAGE),
+        Profile(
+            "tiny-lm-chunk",
+            "chunk",
+            "plain",
+            system="",
+            max_prompt_tokens=1280 - 240,
+            max_chunk_tokens=1000,
+            max_new_tokens=240,
+            context_tokens=1280,
+            line_chars=16,
+        ),
         Profile("rules-doc", "document", "raw", system=""),
         Profile("rules-chunk", "chunk", "raw", system=""),
     )
@@ -129,6 +148,8 @@ def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chu
     if profile.level == "document":
         made = [_document_prompt(profile, shown, tokenizer)]
     else:
+        if profile.line_chars is not None:
+            shown = "\n".join(_shortened(line, profile.line_chars) for line in shown.split("\n"))
         parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
         made = [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
     return _constrained(profile, text, made) if profile.constrain else made
@@ -158,6 +179,15 @@ def _shown(text: str, level: Level) -> str:
         text = text.replace("\r\n", "\n").replace("\r", " ")
     text = _PROMPT_MARKS.sub(lambda mark: mark[0].translate(_ROUND), text)
     return _LINE_NUMBER.sub(r"\1(\2)", text) if level == "chunk" else text
+
+
+def _shortened(line: str, most: int) -> str:
+    """Show the beginning of a long line and its length.
+
+    >>> _shortened("It rained all day.", 9)
+    'It rained…18'
+    """
+    return line if len(line) <= most else f"{line[:most]}\u2026{min(len(line), 999)}"
 
 
 def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt | None]:

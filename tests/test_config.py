@@ -60,7 +60,7 @@ def test_every_key_of_base_yaml_has_a_comment_above_it() -> None:
         if re.match(r"\s*(?:- )?[a-z_]+:", line) and not above.lstrip().startswith("#")
     ]
     # The second pass shows the shortest form; its two keys are explained at the first.
-    assert bare == ["  - name: chunk", "    profile: rules-chunk"]
+    assert bare == ["  - name: chunk", "    profile: tiny-chunk"]
 
 
 def test_local_yaml_is_a_valid_configuration() -> None:
@@ -133,7 +133,10 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
         ("engine.batch_size=1.5", "engine.batch_size must be a whole number, got 1.5"),
         ("engine.batch_size=true", "engine.batch_size must be a whole number, got true"),
         ("engine.batch_size=null", "engine.batch_size must be a whole number, got nothing"),
-        ("engine.kind=vlm", "engine.kind must be one of auto, rules, transformers, scripted, vllm, openai, got 'vlm'"),
+        (
+            "engine.kind=vlm",
+            "engine.kind must be one of auto, tagger, rules, transformers, scripted, vllm, openai, got 'vlm'",
+        ),
         ("engine.rules=[c4, c5]", "engine.rules.1 must be one of c4, gopher, fineweb, got 'c5'"),
         ("engine.rules=[]", "engine.rules must be a list of at least one, got a list of 0"),
         ("engine=rules", "engine must be a section of keys, got 'rules'"),

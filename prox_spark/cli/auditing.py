@@ -13,8 +13,6 @@ from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.errors import UserError
 
-__all__ = ["app"]
-
 Version = Annotated[
     str | None, typer.Argument(metavar="[VERSION]", help="A number or a tag; else the newest.", show_default=False)
 ]

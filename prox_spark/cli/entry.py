@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from prox_spark import errors
-from prox_spark.cli.auditing import app
+from prox_spark.cli import auditing, commands, learning  # noqa: F401  # they add their commands to the one app
 from prox_spark.errors import ProxError, UserError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in arguments
     with _quiet_libraries(verbose):
         try:
-            code = app(arguments, prog_name="prox-spark", standalone_mode=False)
+            code = commands.app(arguments, prog_name="prox-spark", standalone_mode=False)
             if code == INTERRUPTED:  # newer versions of typer turn the interrupt into its code
                 raise KeyboardInterrupt
             sys.stdout.flush()

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from prox_spark.errors import ConfigError
 
-EngineKind = Literal["auto", "rules", "transformers", "scripted", "vllm", "openai"]
+EngineKind = Literal["auto", "tagger", "rules", "transformers", "scripted", "vllm", "openai"]
 RuleSet = Literal["c4", "gopher", "fineweb"]
 
 _Int = Annotated[int, Strict()]
@@ -35,7 +35,7 @@ class EngineSettings(Section):
 
     Attributes:
         kind: Which engine.
-        model: Folder with safetensors or hub name (transformers, vllm).
+        model: Folder with safetensors or hub name (transformers, vllm); file with other weights (tagger).
         revision: Commit, branch or tag of a hub model; pin a commit for a result that can be had again.
         device: Where the model runs; `auto` takes the GPU if there is one.
         dtype: Number type of the weights; `auto` takes bfloat16 on a GPU and float32 on a CPU.
@@ -59,7 +59,7 @@ class EngineSettings(Section):
         rules: Which rule sets the rules engine follows.
     """
 
-    kind: EngineKind = "rules"
+    kind: EngineKind = "tagger"
     model: _Text | None = None
     revision: _Text | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -192,8 +192,8 @@ class Config(Section):
     spark: dict[str, Annotated[str, BeforeValidator(_spark_value)]] = {}
     engine: EngineSettings = EngineSettings()
     passes: Annotated[tuple[PassSettings, ...], Field(min_length=1)] = (
-        PassSettings(name="doc", profile="rules-doc"),
-        PassSettings(name="chunk", profile="rules-chunk"),
+        PassSettings(name="doc", profile="tiny-doc"),
+        PassSettings(name="chunk", profile="tiny-chunk"),
     )
     ingest: IngestSettings = IngestSettings()
     refine: RefineSettings = RefineSettings()

@@ -7,6 +7,7 @@ from prox_spark.engines.residency import chosen, create, loads, on_gpu, release,
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer, StreamingEngine, stream
+from prox_spark.engines.tagger import TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 from prox_spark.engines.vllm import VllmEngine
 
@@ -19,6 +20,7 @@ __all__ = [
     "RulesEngine",
     "ScriptedEngine",
     "StreamingEngine",
+    "TaggerEngine",
     "TransformersEngine",
     "VllmEngine",
     "answer_carefully",

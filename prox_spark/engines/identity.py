@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark.engines.rules import RULES_VERSION
+from prox_spark.engines.tagger import TAGGER_VERSION, WEIGHTS
 from prox_spark.engines.transformers import source_of
 from prox_spark.errors import EngineError
 
@@ -42,6 +43,8 @@ def fingerprint(settings: EngineSettings) -> str:
     """
     parts: dict[str, object] = {"kind": settings.kind}
     match settings.kind:
+        case "tagger":
+            parts |= {"version": TAGGER_VERSION, "weights": _digest(Path(settings.model or WEIGHTS))}
         case "rules":
             parts |= {"version": RULES_VERSION, "rules": sorted(set(settings.rules))}
         case "scripted":

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark.engines.memory import wants_gpu
 from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
+from prox_spark.engines.tagger import WEIGHTS, TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 from prox_spark.engines.vllm import VllmEngine
 from prox_spark.errors import EngineError
@@ -30,6 +32,8 @@ def create(settings: EngineSettings) -> Engine:
     """
     settings = chosen(settings)
     match settings.kind:
+        case "tagger":
+            return TaggerEngine(Path(settings.model) if settings.model else WEIGHTS)
         case "rules":
             return RulesEngine(settings.rules)
         case "scripted":

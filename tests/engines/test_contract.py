@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from prox_spark.config import EngineSettings
-from prox_spark.engines import Engine, Prompt, RulesEngine, ScriptedEngine, create
+from prox_spark.engines import Engine, Prompt, RulesEngine, ScriptedEngine, TaggerEngine, create
 from prox_spark.engines.seam import FinishReason
 
 HOSTILE = [
@@ -34,11 +34,13 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(params=["rules", "scripted", "transformers"])
+@pytest.fixture(params=["rules", "tagger", "scripted", "transformers"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     live: Engine
     if request.param == "rules":
         live = RulesEngine()
+    elif request.param == "tagger":
+        live = TaggerEngine()
     elif request.param == "scripted":
         live = ScriptedEngine({"[000]Home": "remove_lines(start=0, end=0)"}, default="keep_chunk()")
     else:

@@ -37,8 +37,12 @@ def test_a_fingerprint_is_a_sha256_in_hex() -> None:
 
 
 def test_the_rule_sets_count_and_their_order_does_not() -> None:
-    assert fingerprint(EngineSettings(rules=("c4", "gopher"))) == fingerprint(EngineSettings(rules=("gopher", "c4")))
-    assert fingerprint(EngineSettings(rules=("c4",))) != fingerprint(EngineSettings(rules=("gopher",)))
+    assert fingerprint(EngineSettings(kind="rules", rules=("c4", "gopher"))) == fingerprint(
+        EngineSettings(kind="rules", rules=("gopher", "c4"))
+    )
+    assert fingerprint(EngineSettings(kind="rules", rules=("c4",))) != fingerprint(
+        EngineSettings(kind="rules", rules=("gopher",))
+    )
 
 
 def test_a_copy_of_a_model_elsewhere_has_the_same_fingerprint(folder: Path, tmp_path: Path) -> None:

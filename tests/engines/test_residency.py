@@ -29,20 +29,20 @@ def script(folder: Path, answer: str = "keep_chunk()") -> EngineSettings:
 
 def test_equal_settings_share_one_engine() -> None:
     before = loads()
-    first = resident(EngineSettings(rules=("c4",)))
-    assert resident(EngineSettings(rules=("c4",))) is first
+    first = resident(EngineSettings(kind="rules", rules=("c4",)))
+    assert resident(EngineSettings(kind="rules", rules=("c4",))) is first
     assert loads() == before + 1
 
 
 def test_other_settings_give_another_engine(tmp_path: Path) -> None:
-    assert isinstance(resident(EngineSettings()), RulesEngine)
+    assert isinstance(resident(EngineSettings(kind="rules")), RulesEngine)
     assert isinstance(resident(script(tmp_path)), ScriptedEngine)
 
 
 def test_the_old_engine_is_closed_before_another_is_loaded(model_folder: Path) -> None:
     old = resident(EngineSettings(kind="transformers", model=str(model_folder), device="cpu", threads=1))
     assert old.generate([Prompt("a", max_new_tokens=1)])[0].error is None
-    resident(EngineSettings())
+    resident(EngineSettings(kind="rules"))
     with pytest.raises(TaskError, match="closed"):
         old.generate([Prompt("a", max_new_tokens=1)])
 
@@ -57,12 +57,12 @@ def test_threads_that_ask_at_once_load_once(model_folder: Path) -> None:
 
 
 def test_an_engine_that_cannot_be_loaded_leaves_none_behind(tmp_path: Path) -> None:
-    resident(EngineSettings())
+    resident(EngineSettings(kind="rules"))
     before = loads()
     with pytest.raises(EngineError):
         resident(EngineSettings(kind="scripted", answers=str(tmp_path / "nothing.jsonl")))
     assert loads() == before
-    assert isinstance(resident(EngineSettings()), RulesEngine)
+    assert isinstance(resident(EngineSettings(kind="rules")), RulesEngine)
     assert loads() == before + 1
 
 

@@ -1,0 +1,206 @@
+"""What a training run is made of: one frozen section per recipe, read from a YAML file; unknown keys are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from prox_spark.config import files
+from prox_spark.config.sections import Section
+from prox_spark.errors import ConfigError
+
+_Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_Count = Annotated[int, Field(ge=1)]
+_Paths = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Shape(Section):
+    """Say how large the tagger's network is.
+
+    Attributes:
+        word: Length of a word's vector.
+        hidden: Width of the layer that the numbers go through first.
+        width: Length of a line's vector.
+        heads: Heads of the attention.
+        feed: Width inside a block.
+        blocks: How many blocks.
+        distances: How many different distances between lines the attention knows; odd.
+    """
+
+    word: _Count = 64
+    hidden: _Count = 64
+    width: _Count = 128
+    heads: _Count = 4
+    feed: _Count = 384
+    blocks: _Count = 4
+    distances: _Count = 33
+
+
+class Course(Section):
+    """Say how long and how fast the tagger's network learns.
+
+    Attributes:
+        epochs: How often it sees every page.
+        lines: Lines of a batch, padding included.
+        rate: The highest learning rate; it rises over the first twentieth and falls to a hundredth as a cosine.
+        decay: Weight decay, not on the words.
+        dropout: Share of the values that are dropped while training.
+        overlap: Weight of the loss on the overlap of kept words (1 - F1 with probabilities for words).
+        worth: Weight of the loss on the page beside the loss on the lines.
+        mean: How slowly the running mean of the weights moves; the mean is what is kept.
+        seed: Of everything that is random.
+        threads: Threads of torch.
+    """
+
+    epochs: _Count = 5
+    lines: _Count = 3072
+    rate: Annotated[float, Field(gt=0)] = 2e-3
+    decay: Annotated[float, Field(ge=0)] = 0.02
+    dropout: _Share = 0.15
+    overlap: Annotated[float, Field(ge=0)] = 0.0
+    worth: Annotated[float, Field(ge=0)] = 0.1
+    mean: _Share = 0.997
+    seed: int = 1
+    threads: _Count = 1
+
+
+class Changes(Section):
+    """Say how often a page is changed in which way before the tagger's network sees it.
+
+    Attributes:
+        cut: Runs of boilerplate are left out.
+        mixed: The boilerplate around the content comes from another page.
+        wordless: All words but those of interfaces are forgotten, and the shapes are those of a foreign script.
+        forgotten: The most of a page's words that are forgotten otherwise.
+        noise: Spread of the noise on the numbers.
+        bare: Only the content or only boilerplate is left, to learn which pages are worth keeping.
+    """
+
+    cut: _Share = 0.4
+    mixed: _Share = 0.15
+    wordless: _Share = 0.15
+    forgotten: _Share = 0.5
+    noise: Annotated[float, Field(ge=0)] = 0.05
+    bare: _Share = 0.06
+
+
+class TaggerRecipe(Section):
+    """Say how the tagger is made.
+
+    Attributes:
+        kind: `tagger`.
+        data: Parquet files with labelled pages.
+        sources: Only pages of these data sets; licences decide which.
+        validation_folds: Folds that training does not see; the best epoch and the thresholds are chosen there.
+        out: The folder of the run: checkpoints, tagger.safetensors and run.json.
+        domains: On the pages of how many sites a word or phrase must stand to be known.
+        shape: How large the network is.
+        course: How it learns.
+        changes: How the pages are changed.
+    """
+
+    kind: Literal["tagger"]
+    data: _Paths
+    sources: tuple[str, ...] = ()
+    validation_folds: tuple[int, ...] = (0,)
+    out: str = "runs/tagger"
+    domains: _Count = 4
+    shape: Shape = Shape()
+    course: Course = Course()
+    changes: Changes = Changes()
+
+
+class Scratch(Section):
+    """Say how large a causal model made from nothing is, and what its tokenizer knows.
+
+    Attributes:
+        vocabulary: Pieces of text, learned from the pairs.
+        numbers: Line numbers that are one token each, as a marker and in a call.
+        width: Hidden size.
+        layers: Layers.
+        heads: Heads of the attention.
+        context: Positions.
+    """
+
+    vocabulary: _Count = 1200
+    numbers: _Count = 1000
+    width: _Count = 128
+    layers: _Count = 4
+    heads: _Count = 4
+    context: _Count = 1280
+
+
+class CausalRecipe(Section):
+    """Say how a causal language model learns to write programs.
+
+    Attributes:
+        kind: `causal`.
+        base: Folder or hub name of the model to start from; None makes a small one from nothing (`scratch`).
+        revision: Commit of a hub model.
+        data: Parquet files with pairs of `text` and `program`, or with labelled pages (`text`, `keep`).
+        sources: Only pages of these data sets.
+        teacher: Weights of a tagger whose verdicts replace the labels; None learns from the data's own.
+        validation_folds: Folds that training does not see; the best checkpoint by F1 of removed lines there is kept.
+        validation_pages: How many pages of them are generated for.
+        profile: How a text becomes prompts.
+        out: The folder of the run; the model is in `model` inside it.
+        scratch: The model made from nothing.
+        lora_rank: Rank of LoRA adapters (needs peft); 0 trains all weights.
+        epochs: How often it sees every pair.
+        batch: Pairs per step and device.
+        rate: The highest learning rate.
+        line_loss: Weight of a loss on each line's label, read where the next line begins; only helps while training.
+        steps: Ends after so many steps, -1 after the epochs.
+        save_every: Steps between checkpoints; a run that was cut off goes on from the last.
+        seed: Of everything that is random.
+        threads: Threads of torch on a CPU.
+        workers: Processes, through Spark's TorchDistributor where more than one.
+        local: Whether those processes run on the driver rather than on the cluster.
+    """
+
+    kind: Literal["causal"]
+    base: str | None = None
+    revision: str | None = None
+    data: _Paths
+    sources: tuple[str, ...] = ()
+    teacher: str | None = None
+    validation_folds: tuple[int, ...] = (0,)
+    validation_pages: int = 40
+    profile: str = "tiny-lm-chunk"
+    out: str = "runs/causal"
+    scratch: Scratch = Scratch()
+    lora_rank: Annotated[int, Field(ge=0)] = 0
+    epochs: float = 3.0
+    batch: _Count = 8
+    rate: Annotated[float, Field(gt=0)] = 1e-4
+    line_loss: Annotated[float, Field(ge=0)] = 0.0
+    steps: int = -1
+    save_every: _Count = 200
+    seed: int = 1
+    threads: _Count = 1
+    workers: _Count = 1
+    local: bool = True
+
+
+Recipe = TaggerRecipe | CausalRecipe
+
+
+def read(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key or value cannot be.
+    """
+    tree: Any = files.read(path)
+    for override in overrides:
+        tree = files.overridden(tree, override)
+    adapter: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="kind")])
+    try:
+        return adapter.validate_python(tree)
+    except ValidationError as error:
+        found = error.errors()[0]
+        where = ".".join(str(part) for part in found["loc"][1:]) or "kind"
+        raise ConfigError(f"{path}: {where}: {found['msg']}") from error

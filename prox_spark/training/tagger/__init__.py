@@ -1,0 +1,1 @@
+"""The recipe of the tagger: labelled pages in, the weights that ship out."""
