@@ -33,13 +33,11 @@ def create(settings: EngineSettings) -> Engine:
     settings = chosen(settings)
     match settings.kind:
         case "tagger":
-            return TaggerEngine(Path(settings.model) if settings.model else WEIGHTS)
+            return _tagger(settings)
         case "rules":
             return RulesEngine(settings.rules)
         case "scripted":
-            if settings.answers is None:
-                raise EngineError("engine.answers must name a JSON lines file when engine.kind is scripted")
-            return ScriptedEngine.from_file(settings.answers)
+            return _scripted(settings)
         case "transformers":
             return TransformersEngine(settings)
         case "vllm":
@@ -48,6 +46,16 @@ def create(settings: EngineSettings) -> Engine:
             return OpenAIEngine(settings)
         case "auto":
             raise AssertionError("chosen gives no auto")
+
+
+def _tagger(settings: EngineSettings) -> TaggerEngine:
+    return TaggerEngine(Path(settings.model) if settings.model else WEIGHTS)
+
+
+def _scripted(settings: EngineSettings) -> ScriptedEngine:
+    if settings.answers is None:
+        raise EngineError("engine.answers must name a JSON lines file when engine.kind is scripted")
+    return ScriptedEngine.from_file(settings.answers)
 
 
 def chosen(settings: EngineSettings) -> EngineSettings:
