@@ -1,0 +1,37 @@
+"""Whether a model fits, without a device that it would not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prox_spark.engines import memory
+from prox_spark.errors import EngineError
+
+
+def test_weights_are_counted_from_the_headers(model_folder: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    loaded = safetensors.load_file(model_folder / "model.safetensors")
+    assert memory.parameters(model_folder) == sum(tensor.numel() for tensor in loaded.values())
+
+
+def test_a_broken_file_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"{")
+    (tmp_path / "b.safetensors").write_bytes((5).to_bytes(8, "little") + b"[1,2]")
+    assert memory.parameters(tmp_path) == 0
+
+
+def test_a_model_that_fits_is_let_through_and_another_refused_with_both_sizes(model_folder: Path) -> None:
+    pytest.importorskip("torch")
+    memory.require(model_folder, 4, 0.0, on_gpu=False)
+    with pytest.raises(
+        EngineError, match=r"does not fit this machine: it needs about 1000000\.0 GiB, and [0-9.]+ of [0-9.]+ GiB"
+    ):
+        memory.require(model_folder, 4, 1e6, on_gpu=False)
+
+
+def test_too_little_memory_is_known_by_its_class() -> None:
+    torch = pytest.importorskip("torch")
+    assert memory.is_out_of_memory(torch.OutOfMemoryError("x"))
+    assert not memory.is_out_of_memory(RuntimeError("out of memory"))
