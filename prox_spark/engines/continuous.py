@@ -74,6 +74,9 @@ class Continuous:
                 for request, completion in done:
                     if request in flight:
                         yield flight.pop(request)[0], completion
+        except TaskError:
+            flight.clear()  # the dead give nothing back
+            raise
         finally:
             if flight:  # whoever listened has gone: the next caller must not meet these requests
                 self._core.abort(list(flight))
