@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from math import prod
 from pathlib import Path
 
@@ -100,11 +101,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _device_memory() -> tuple[float, float, str]:
-    import torch
-
-    free, total = torch.cuda.mem_get_info()
+    """Ask the driver; asking CUDA would already take memory. Where the driver does not say, everything fits."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return float(free), float(total), f"GPU {visible} ({torch.cuda.get_device_name()})"
+    command = [
+        "nvidia-smi",
+        "-i",
+        visible,
+        "--query-gpu=memory.free,memory.total,name",
+        "--format=csv,noheader,nounits",
+    ]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        free, total, name = said.splitlines()[0].split(",", 2)
+        return float(free) * 1024**2, float(total) * 1024**2, f"GPU {visible} ({name.strip()})"
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return float("inf"), float("inf"), f"GPU {visible}"
 
 
 def _host_memory() -> tuple[float, float]:

@@ -35,3 +35,16 @@ def test_too_little_memory_is_known_by_its_class() -> None:
     torch = pytest.importorskip("torch")
     assert memory.is_out_of_memory(torch.OutOfMemoryError("x"))
     assert not memory.is_out_of_memory(RuntimeError("out of memory"))
+
+
+def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended = tmp_path / "nvidia-smi"
+    pretended.write_text("#!/bin/sh\necho '7900, 15360, Tesla T4'\n")
+    pretended.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    memory.require(model_folder, 2, 7.0, on_gpu=True)
+    with pytest.raises(EngineError, match=r"fit GPU 3 \(Tesla T4\): it needs about 8\.0 GiB, and 7\.7 of 15\.0 GiB"):
+        memory.require(model_folder, 2, 8.0, on_gpu=True)
