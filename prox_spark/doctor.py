@@ -27,7 +27,11 @@ from prox_spark.session import active, cache_folder, delta_jars, session, wanted
 from prox_spark.session import platform as provider
 from prox_spark.tables import absolute, is_catalog_schema
 
-_MODEL_PACKAGES = ("torch", "transformers", "safetensors")
+_MODEL_PACKAGES = {
+    "transformers": ("hf", ("torch", "transformers", "safetensors")),
+    "vllm": ("vllm", ("vllm", "torch", "transformers", "safetensors")),
+}
+"""By kind of engine: the extra that installs what it needs, and the packages to look for; no model is loaded."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _WORKER_IMPORTS = "import sys, pandas, pyarrow, prox_spark; print('%d.%d' % sys.version_info[:2])"
 
@@ -128,14 +132,16 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []
 
 
-def _engine(settings: EngineSettings) -> str:
-    if settings.kind != "transformers":
+def _engine(wanted: EngineSettings) -> str:
+    settings = engines.chosen(wanted)
+    if settings.kind not in _MODEL_PACKAGES:
         engines.create(settings).close()
         return settings.kind
-    missing = [name for name in _MODEL_PACKAGES if importlib.util.find_spec(name) is None]
+    extra, packages = _MODEL_PACKAGES[settings.kind]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise EngineError(f"engine.kind transformers needs {', '.join(missing)}: pip install 'prox-spark[hf]'")
-    return f"transformers with {settings.model}, fingerprint {engines.fingerprint(settings)[:12]}"
+        raise EngineError(f"engine.kind {settings.kind} needs {', '.join(missing)}: pip install 'prox-spark[{extra}]'")
+    return f"{settings.kind} with {settings.model}, fingerprint {engines.fingerprint(settings)[:12]}"
 
 
 def _lake(location: str) -> str:

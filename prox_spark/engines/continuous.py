@@ -64,19 +64,25 @@ class Continuous:
                 yield from self._feed(waiting, flight)
                 if not flight:
                     return
-                try:
-                    done = self._core.step()
-                except TaskError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - whatever a model raises, it is about one of its requests
-                    yield from self._apart(flight, error)
-                    continue
-                for request, completion in done:
-                    if request in flight:
-                        yield flight.pop(request)[0], completion
+                yield from self._step(flight)
+        except TaskError:
+            flight.clear()  # the dead give nothing back
+            raise
         finally:
             if flight:  # whoever listened has gone: the next caller must not meet these requests
                 self._core.abort(list(flight))
+
+    def _step(self, flight: dict[int, tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
+        try:
+            done = self._core.step()
+        except TaskError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a model raises, it is about one of its requests
+            yield from self._apart(flight, error)
+            return
+        for request, completion in done:
+            if request in flight:
+                yield flight.pop(request)[0], completion
 
     def _feed(
         self, waiting: Iterator[tuple[Key, Prompt]], flight: dict[int, tuple[Key, Prompt]]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+from math import prod
 from pathlib import Path
 
 from prox_spark.errors import EngineError
@@ -10,6 +13,8 @@ from prox_spark.errors import EngineError
 _GIB = 1024**3
 _OVERHEAD = 1.1
 """A loaded model takes about a tenth more than its weights, without the cache of its prompts."""
+
+_LONGEST_HEADER = 100_000_000  # what the library itself reads at most
 
 
 def wants_gpu(device: str) -> bool:
@@ -71,18 +76,21 @@ def refusal(folder: Path | str, needed: float, free: float, total: float, place:
 
 
 def parameters(folder: Path) -> int:
-    """Count the weights in a folder's safetensors; only their headers are read."""
-    from safetensors import safe_open
+    """Count the weights in a folder's safetensors; only their headers are read, and broken files count for nothing.
 
-    count = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(str(path), framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no dictionary
-                size = 1
-                for length in file.get_slice(name).get_shape():
-                    size *= length
-                count += size
-    return count
+    Whoever loads a broken file says what is wrong with it.
+    """
+    return sum(_weights(path) for path in folder.glob("*.safetensors"))
+
+
+def _weights(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, _LONGEST_HEADER)))
+        return sum(prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -93,11 +101,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _device_memory() -> tuple[float, float, str]:
-    import torch
-
-    free, total = torch.cuda.mem_get_info()
+    """Ask the driver; asking CUDA would already take memory. Where the driver does not say, everything fits."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return float(free), float(total), f"GPU {visible} ({torch.cuda.get_device_name()})"
+    command = [
+        "nvidia-smi",
+        "-i",
+        visible,
+        "--query-gpu=memory.free,memory.total,name",
+        "--format=csv,noheader,nounits",
+    ]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        free, total, name = said.splitlines()[0].split(",", 2)
+        return float(free) * 1024**2, float(total) * 1024**2, f"GPU {visible} ({name.strip()})"
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return float("inf"), float("inf"), f"GPU {visible}"
 
 
 def _host_memory() -> tuple[float, float]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_spark.engines import memory
 from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
 from prox_spark.engines.constraints import Constraints
 from prox_spark.engines.seam import Completion, Prompt
@@ -44,8 +45,12 @@ class TransformersEngine:
             torch.set_num_threads(settings.threads)  # Spark starts its workers with OMP_NUM_THREADS=1
         self._device = _device(settings.device)
         dtype = settings.dtype if settings.dtype != "auto" else "float32" if self._device == "cpu" else "bfloat16"
+        name, revision = source_of(settings)
+        if revision is None:
+            on_gpu = self._device == "cuda"
+            memory.require(Path(name), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), 0.0, on_gpu=on_gpu)
         try:
-            loaded, tokenizer = _load(source_of(settings), getattr(torch, dtype))
+            loaded, tokenizer = _load((name, revision), getattr(torch, dtype))
             self._model: Any = loaded.eval().requires_grad_(False).to(self._device)
             self._tokenizer = ModelTokenizer(tokenizer.backend_tokenizer)
         except EngineError:

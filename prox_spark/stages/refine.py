@@ -142,8 +142,9 @@ class Task:
         self._batch = batch_prompts
         self._told = dict.fromkeys(SPENT, 0.0)
         self._began = time.monotonic()
+        self._asked = self._began
         self._loaded = 0.0
-        self._loads = 0
+        self._loads_before = engines.loads()
         self._on_gpu = False
 
     def rows(self, texts: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:
@@ -156,13 +157,12 @@ class Task:
         if first is None:
             return
         settings = self._pass.engine
+        self._asked = time.monotonic()
         gpus.claim(settings)
         careful = gpus.attempt() > 0
-        before = engines.loads()
         engine = engines.resident(engines.in_own_process(settings) if careful else settings)
         self._on_gpu = engines.on_gpu(settings)
-        self._loads = engines.loads() - before
-        self._loaded = time.monotonic() - self._began if self._loads else 0.0
+        self._loaded = time.monotonic() - self._asked if engines.loads() > self._loads_before else 0.0
         everything = chain([first], texts)
         if careful:
             ask = partial(engines.answer_carefully, settings, batch=self._batch)
@@ -174,7 +174,9 @@ class Task:
         """Give what the task has cost since this was last asked, by the columns `SPENT`."""
         seconds = time.monotonic() - self._began
         on_gpu = seconds if self._on_gpu else 0.0
-        now = dict(zip(SPENT, (seconds, on_gpu, self._loaded, float(self._loads)), strict=True))
+        now = dict(
+            zip(SPENT, (seconds, on_gpu, self._loaded, float(engines.loads() - self._loads_before)), strict=True)
+        )
         cost = {name: value - self._told[name] for name, value in now.items()}
         self._told = dict(now)
         return cost

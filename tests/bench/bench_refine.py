@@ -163,8 +163,13 @@ def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
         options = [part for item in settings for part in ("--set", item)]
         command = [sys.executable, "-m", "prox_spark.cli", "--quiet", "--json", "--lake", f"{place}/lake"]
         subprocess.run([*command, "ingest", "jsonl", str(source), *options], check=True, stdout=subprocess.DEVNULL)
+        sample = ["--sample", str(max(8, len(texts) // 4))]
+        planned = subprocess.run(
+            [*command, "plan", "chunk", *sample, *options], check=True, capture_output=True, text=True
+        )
         done = subprocess.run([*command, "refine", "chunk", *options], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.strip().splitlines()[-1])
+    plan = json.loads(planned.stdout.strip().splitlines()[-1])
     tokens = found["prompt_tokens"] + found["output_tokens"]
     return {
         "tokens": tokens,
@@ -173,6 +178,9 @@ def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
         "loads": found["loads"],
         "in_tasks": found["engine_seconds"] - found["load_seconds"],
         "errors": found["errors"],
+        "planned_tokens": plan["prompt_tokens"] + plan["output_tokens"],
+        "planned_seconds": plan["seconds"],
+        "took_seconds": found["engine_seconds"],
     }
 
 
@@ -212,6 +220,29 @@ GRAMMAR = {
     "grammar": partial(written, constrain=True, speculation="off"),
     "grammar-ngram": partial(written, constrain=True, speculation="ngram"),
 }
+
+
+def served_side(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Ask `vllm serve` on loopback through our openai engine: the other way to keep one model a GPU."""
+    from served import served
+
+    from prox_spark.config import EngineSettings
+    from prox_spark.engines import Prompt, create
+
+    asked = [Prompt("", tuple(ids), limit) for ids, limit in prompts_of(folder, texts)]
+    os.environ["BENCH_KEY"] = "bench"
+    began = time.monotonic()
+    with served(folder, folder / "served.log", key="bench") as url:
+        loaded = time.monotonic()
+        settings = {"kind": "openai", "url": url, "model": "served", "key_variable": "BENCH_KEY", "in_flight": 512}
+        engine = create(EngineSettings.model_validate(settings))
+        answers = engine.generate(asked)
+        seconds = time.monotonic() - loaded
+        engine.close()
+    tokens = sum(item.prompt_tokens + item.output_tokens for item in answers)
+    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
+
+
 SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
     "alone": alone,
     "refine": refine,
@@ -224,7 +255,12 @@ SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
 def measure(side: str, folder: Path, count: int) -> dict[str, Any]:
     """Run one side in a process of its own."""
     command = [sys.executable, __file__, "--side", side, "--model", str(folder), "--pages", str(count)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT}/tests",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     found["rate"] = found["tokens"] / found["seconds"]
@@ -237,7 +273,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=48)
     parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--model")
-    parser.add_argument("--only", nargs="*", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--only", nargs="*", choices=SIDES, default=["udf", "transformers", "served"])
     parser.add_argument("--grammar", action="store_true", help="measure constrained decoding and speculation instead")
     options = parser.parse_args()
     if options.side:
@@ -256,6 +292,8 @@ def main() -> None:
         lone = (before["rate"] + after["rate"]) / 2
         if "udf" in options.only:
             measure("udf", folder, max(1, options.pages // 2))
+        if "served" in options.only:
+            measure("served", folder, max(1, options.pages // 2))
         if "transformers" in options.only:
             measure("transformers", folder, max(1, options.pages // 8))
     print(f"refine / vLLM alone, without loading: {ours['rate'] / lone:.3f}")

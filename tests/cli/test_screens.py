@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +14,7 @@ from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import Answer
 from prox_spark.doctor import Finding
 from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
+from prox_spark.plan import Plan
 
 INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
 REFINED = RefineSummary("r2", "doc", 1190, 2, 1, 8000, 2000, seconds=10.0)
@@ -160,3 +162,22 @@ def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.Ca
     assert "✓ remove_lines(line_start=0, line_end=0)" in shown
     assert '✗ normalize(source_str="zz", target_str="")  not_found' in shown
     assert "- Menu\n  A page." in shown
+
+
+def test_a_plan_says_what_a_pass_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = Plan("doc", "vllm", 4, 1190, 10, 200, 8_000_000, 200_000, 20_000.0, 410.0, 0.45, 0.45, 0.9)
+    screens.planned(PEOPLE, expected)
+    assert capsys.readouterr().out.splitlines() == [
+        "plan doc (vllm): 1,190 texts to do, 10 more documents are copies of them",
+        "  8,000,000 tokens in, 200,000 out",
+        "  6:50 at 20,000 tokens/s with 4 at work",
+        "  0.45 GPU hours, 0.90 at the given price",
+        "from a sample of 200 texts",
+    ]
+    screens.planned(SCRIPTS, expected)
+    assert json.loads(capsys.readouterr().out)["gpu_hours"] == 0.45
+
+
+def test_a_refine_says_which_engine_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.refined(PEOPLE, replace(REFINED, engine="vllm"))
+    assert capsys.readouterr().out.strip().endswith("1,000 tokens/s by vllm (10 s)")

@@ -1,0 +1,50 @@
+"""Whether a model fits, without a device that it would not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prox_spark.engines import memory
+from prox_spark.errors import EngineError
+
+
+def test_weights_are_counted_from_the_headers(model_folder: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    loaded = safetensors.load_file(model_folder / "model.safetensors")
+    assert memory.parameters(model_folder) == sum(tensor.numel() for tensor in loaded.values())
+
+
+def test_a_broken_file_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"{")
+    (tmp_path / "b.safetensors").write_bytes((5).to_bytes(8, "little") + b"[1,2]")
+    assert memory.parameters(tmp_path) == 0
+
+
+def test_a_model_that_fits_is_let_through_and_another_refused_with_both_sizes(model_folder: Path) -> None:
+    pytest.importorskip("torch")
+    memory.require(model_folder, 4, 0.0, on_gpu=False)
+    with pytest.raises(
+        EngineError, match=r"does not fit this machine: it needs about 1000000\.0 GiB, and [0-9.]+ of [0-9.]+ GiB"
+    ):
+        memory.require(model_folder, 4, 1e6, on_gpu=False)
+
+
+def test_too_little_memory_is_known_by_its_class() -> None:
+    torch = pytest.importorskip("torch")
+    assert memory.is_out_of_memory(torch.OutOfMemoryError("x"))
+    assert not memory.is_out_of_memory(RuntimeError("out of memory"))
+
+
+def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended = tmp_path / "nvidia-smi"
+    pretended.write_text("#!/bin/sh\necho '7900, 15360, Tesla T4'\n")
+    pretended.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    memory.require(model_folder, 2, 7.0, on_gpu=True)
+    with pytest.raises(EngineError, match=r"fit GPU 3 \(Tesla T4\): it needs about 8\.0 GiB, and 7\.7 of 15\.0 GiB"):
+        memory.require(model_folder, 2, 8.0, on_gpu=True)

@@ -1,0 +1,58 @@
+"""The openai engine against a real `vllm serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from served import served
+
+from prox_spark.config import EngineSettings
+from prox_spark.engines import Prompt, create
+from prox_spark.errors import TaskError
+
+KEY = "served-for-a-test"
+
+
+@pytest.fixture(scope="module")
+def url(vllm_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(vllm_model, tmp_path_factory.mktemp("served") / "log", key=KEY) as base:
+        yield base
+
+
+def settings_of(url: str, folder: Path, **more: object) -> EngineSettings:
+    return EngineSettings.model_validate(
+        {
+            "kind": "openai",
+            "url": url,
+            "model": "served",
+            "tokenizer": str(folder),
+            "key_variable": "SERVED_KEY",
+            **more,
+        }
+    )
+
+
+def test_a_served_model_gives_the_answers_of_transformers(
+    url: str, vllm_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVED_KEY", KEY)
+    engine = create(settings_of(url, vllm_model))
+    other = create(EngineSettings(kind="transformers", model=str(vllm_model), device="cpu"))
+    texts = [f"[000]It rained {number} days." for number in range(40)]
+    prompts = [Prompt(text, tuple(other.tokenizer.encode(text)), 24) for text in texts]  # type: ignore[attr-defined]
+    assert engine.tokenizer.count(texts) == other.tokenizer.count(texts)
+    assert engine.generate(prompts) == other.generate(prompts)
+    refused = engine.generate([Prompt("x", tuple([5] * 4000), 16), prompts[0]])
+    assert [answer.finish_reason for answer in refused] == ["error", other.generate(prompts[:1])[0].finish_reason]
+    engine.close()
+    other.close()
+
+
+def test_a_wrong_key_is_said_so(url: str, vllm_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVED_KEY", "another")
+    engine = create(settings_of(url, vllm_model, attempts=1))
+    with pytest.raises(TaskError, match="HTTP 401"):
+        engine.generate([Prompt("a")])
+    engine.close()
