@@ -111,8 +111,10 @@ def ran(options: Invocation, summaries: Sequence[tuple[RefineSummary, ApplySumma
     return None
 
 
-def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
-    """Show the versions of the corpus."""
+def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
+    """Show the versions of the corpus, and warn of those that will expire."""
+    for line in warnings:
+        options.console(stderr=True).print(Text(line, style="yellow"))
     if options.json:
         return print_json(versions)
     if not versions:
@@ -147,7 +149,7 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
         return print_json(life)
     console = options.console()
     source = life["document"]
-    console.print(Text(source["url"] or "(no URL)", style="bold"))
+    console.print(Text(cell(source["url"] or "(no URL)").plain, style="bold"))
     console.print(Text(f"{source['doc_id']}  {source['source']}, {source['snapshot']}", style="dim"))
     before = source["text"]
     for row in life["versions"]:

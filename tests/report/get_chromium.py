@@ -11,7 +11,8 @@ from pathlib import Path
 
 START = """#!/bin/sh
 root={root}
-export LD_LIBRARY_PATH="$root/usr/lib/$(uname -m)-linux-gnu:$root/usr/lib/$(uname -m)-linux-gnu/pulseaudio:$LD_LIBRARY_PATH"
+libraries="$root/usr/lib/$(uname -m)-linux-gnu"
+export LD_LIBRARY_PATH="$libraries:$libraries/pulseaudio:$LD_LIBRARY_PATH"
 exec "$root/usr/lib/chromium/chromium" "$@"
 """
 
