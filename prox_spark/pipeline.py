@@ -260,6 +260,8 @@ def recover(lake: Lake) -> None:
     if lake.count("documents") == published.count():
         return
     missing = lake.read("documents").join(published, "doc_id", "left_anti")
+    if missing.isEmpty():  # a killed forget has rows left to remove, which only it can: it knows the ids
+        return
     healing = Run.start("ingest", passes=passes_.chain(()))
     version = _append_corpus(lake, missing, healing)
     ledger.record(lake, healing, status="healed", corpus_version=version, counts=ledger.outcome_counts(lake, version))

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -49,8 +48,7 @@ def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[dic
     _listed(console, "operations", counts["by_operation"], columns)
     for row in drawn:
         console.print()
-        title = Text.assemble((row["change"], STYLES.get(row["change"], "")), f"  {row['url'] or '(no URL)'}")
-        console.print(Rule(title, align="left", style="dim", characters="─"))
+        console.print(Text.assemble((row["change"], STYLES.get(row["change"], "")), "  ", _url(row)))
         why = f"  {row['reason']}" if row["reason"] else ""
         console.print(
             Text(f"{row['doc_id'][:12]}  {row['words_before']:,} words → {row['words_after']:,}{why}", style="dim")
@@ -77,6 +75,12 @@ def _counts(
         numbers = (f"{row[name]:,}" for name in ("documents", *changes))
         table.add_row(*(cell(row[name]) for name in keys), *numbers, _words(row))
     console.print(table)
+
+
+def _url(row: dict[str, Any]) -> Text:
+    url = cell(row["url"] or "(no URL)")
+    url.stylize("bold")
+    return url
 
 
 def _words(row: dict[str, Any]) -> str:
@@ -113,7 +117,7 @@ def one_document(options: Invocation, found: dict[str, Any]) -> None:
     if options.json:
         return print_json(found)
     console = options.console()
-    console.print(Text(found["url"] or "(no URL)", style="bold"))
+    console.print(_url(found))
     console.print(Text(f"{found['doc_id']}  version {found['a']} → version {found['b']}", style="dim"))
     before, after = found["before"], found["after"]
     if before is None or after is None:

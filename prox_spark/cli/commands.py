@@ -214,17 +214,18 @@ def run(options: Invocation) -> None:
 @app.command()
 @with_options
 def history(options: Invocation) -> None:
-    """List the versions of the table corpus: which command made each, and what it holds.
+    """List the versions of the table corpus: which command made each, what it holds, until when it can be read.
 
     [dim]prox-spark history[/dim]
     [dim]prox-spark history --json[/dim]
     """
     config = options.config()
     with options.open(config, create=False, brief=True) as (lake, _):
+        from prox_spark.audit.maintain import expiring
         from prox_spark.history import history as versions_of
 
-        versions = versions_of(lake)
-    screens.history(options, versions)
+        versions, warnings = versions_of(lake), expiring(lake)
+    screens.history(options, versions, warnings)
 
 
 @app.command()

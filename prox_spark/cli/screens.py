@@ -133,8 +133,10 @@ def ran(options: Invocation, summaries: Sequence[tuple[RefineSummary, ApplySumma
     return None
 
 
-def history(options: Invocation, versions: Sequence[dict[str, Any]]) -> None:
-    """Show the versions of the corpus."""
+def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
+    """Show the versions of the corpus, and warn of those that will expire."""
+    for line in warnings:
+        options.console(stderr=True).print(Text(line, style="yellow"))
     if options.json:
         return print_json(versions)
     if not versions:
@@ -169,13 +171,14 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
         return print_json(life)
     console = options.console()
     source = life["document"]
-    console.print(Text(source["url"] or "(no URL)", style="bold"))
+    console.print(Text(cell(source["url"] or "(no URL)").plain, style="bold"))
     console.print(Text(f"{source['doc_id']}  {source['source']}, {source['snapshot']}", style="dim"))
     before = source["text"]
     for row in life["versions"]:
         console.print()
         console.print(_stage(row))
         _operations(console, row["ops"] or [])
+        _programs(console, [item for item in life["programs"] if item["pass_name"] == row["pass_name"]])
         if row["text"] is not None and row["text"] != before:
             console.print()
             console.print(difference(before, row["text"]), no_wrap=True, overflow="ellipsis")
@@ -204,6 +207,23 @@ def _operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
         why = f"  {op['reason']}" if op["reason"] else ""
         line = Text.assemble("  ", (sign, style), f" {call(op)}", (why, "dim"))
         console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
+    """Say where the operations come from, and which lines of the model's answers are none."""
+    for program in programs:
+        chunks = program["chunks"] or []
+        tokens = sum(chunk["output_tokens"] or 0 for chunk in chunks)
+        made = (
+            f"  program {program['fingerprint'][:12]}, {len(chunks)} chunk{'s'[: len(chunks) != 1]}, {tokens:,} tokens"
+        )
+        error = f", failed: {program['error']}" if program["error"] else ""
+        console.print(cell(made + error), style="dim", no_wrap=True, overflow="ellipsis")
+        for problem in (problem for chunk in chunks for problem in chunk["problems"] or []):
+            line = Text.assemble(
+                "  ", ("?", "yellow"), f" {cell(problem['text']).plain}", (f"  {problem['reason']}", "dim")
+            )
+            console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def call(op: dict[str, Any]) -> str:

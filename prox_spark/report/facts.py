@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from prox_spark import views
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
-from prox_spark.program import columns
 from prox_spark.stages import diff as comparing
 from prox_spark.stages.apply import unrefined
 from prox_spark.tables import Lake
@@ -85,6 +84,8 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     ingested = unrefined(documents.join(rows.select("doc_id"), "doc_id", "left_semi"))
     compared = comparing.differences(ingested, rows).persist()
     try:
+        executed = _executed(lake, made)
+        sources = _rows(comparing.tally(compared, "source", "snapshot"))
         return Facts(
             lake=lake.location,
             version=number,
@@ -92,9 +93,9 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
             made_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             package_version=__version__,
             total=_rows(comparing.tally(compared))[0],
-            sources=_rows(comparing.tally(compared, "source", "snapshot")),
-            stages=_stages(lake, compared, made),
-            passes=_passes(lake, made),
+            sources=sources,
+            stages=_stages(sources, executed),
+            passes=_passes(made, executed),
             histogram=_histogram(compared),
             operations=_rows(comparing.operations(lake.spark.sql(views.edits(lake, made)))),
             reasons=_rows(comparing.reasons(compared)),
@@ -106,36 +107,48 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
         compared.unpersist()
 
 
-def _stages(lake: Lake, compared: DataFrame, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
-    first = compared.groupBy("source").agg(F.sum("words_before").alias("words"), F.count("*").alias("documents"))
-    stages = [{"stage": "ingested", **row} for row in _rows(first.orderBy("source"))]
-    names = [item.pass_name for item in made]
-    for item in made:
-        if item.read != item.version or (names.count(item.pass_name) > 1 and item is not _last(made, item.pass_name)):
-            continue
-        left = lake.read("corpus", item.version).where("text IS NOT NULL")
-        words = F.coalesce("words_after", columns.words("text").cast("long"))
-        counted = left.groupBy("source").agg(F.sum(words).alias("words"), F.count("*").alias("documents"))
-        stages += [{"stage": f"after {item.pass_name}", **row} for row in _rows(counted.orderBy("source"))]
-    return stages
-
-
-def _last(made: tuple[views.Made, ...], name: str) -> views.Made:
-    return [item for item in made if item.pass_name == name][-1]
-
-
-def _passes(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
-    """Count what each pass did to the rows that it executed; versions of the same pass are added up."""
-    found: dict[str, dict[str, Any]] = {}
+def _executed(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
+    """Count what each pass did to the rows that it executed, by source; versions of the same pass are added up."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for item in made:
         rows = lake.read("corpus", item.read).where(F.col("run_id") == item.run_id)
         counts = [F.count_if(F.col("outcome") == name).alias(name) for name in views.COUNTS]
         words = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")]
-        counted = _rows(rows.agg(*counts, *words))[0]
-        entry = found.setdefault(item.pass_name, {"pass_name": item.pass_name, "versions": [], **item.passes[-1]})
-        entry["versions"].append(item.version)
-        for name, value in counted.items():
-            entry[name] = entry.get(name, 0) + value
+        for row in _rows(rows.groupBy("source").agg(*counts, *words).orderBy("source")):
+            key = item.pass_name, row["source"]
+            entry = found.setdefault(key, {"pass_name": item.pass_name, "source": row["source"], "versions": []})
+            entry["versions"].append(item.version)
+            for name, value in row.items():
+                if name != "source":
+                    entry[name] = entry.get(name, 0) + value
+    return list(found.values())
+
+
+def _stages(sources: list[dict[str, Any]], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the words and documents that are left by source: as ingested, then less what each pass took."""
+    left: dict[str, dict[str, int]] = {}
+    for row in sources:
+        here = left.setdefault(row["source"], {"words": 0, "documents": 0})
+        here["words"] += row["words_before"]
+        here["documents"] += row["documents"]
+    stages = [{"stage": "ingested", "source": source, **here} for source, here in left.items()]
+    for name in dict.fromkeys(row["pass_name"] for row in executed):
+        for row in executed:
+            if row["pass_name"] == name and row["source"] in left:
+                left[row["source"]]["words"] -= row["words_before"] - row["words_after"]
+                left[row["source"]]["documents"] -= row["dropped"]
+        stages += [{"stage": f"after {name}", "source": source, **here} for source, here in left.items()]
+    return stages
+
+
+def _passes(made: tuple[views.Made, ...], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add up what each pass did in all sources, with what identifies it."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in made:
+        mine = [row for row in executed if row["pass_name"] == item.pass_name]
+        sums = {name: sum(row[name] for row in mine) for name in (*views.COUNTS, "words_before", "words_after")}
+        versions = sorted({version for row in mine for version in row["versions"]})
+        found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes[-1], **sums}
     return list(found.values())
 
 

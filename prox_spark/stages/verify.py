@@ -160,7 +160,7 @@ def other_than_parsed(chunk: dict[str, Any]) -> str:
 
     >>> other_than_parsed({"completion": "keep_doc()", "finish_reason": "stop", "ops": [], "problems": [],
     ...                    "reference_ops": [], "reference_errors": 0})
-    'ops, reference_ops'
+    'ops'
     """
     if chunk["completion"] is None:
         fields: dict[str, Any] = {"ops": [], "problems": [], "reference_ops": [], "reference_errors": 0}

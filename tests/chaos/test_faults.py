@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+psutil = pytest.importorskip("psutil")
 
 KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "0"))
 SEED = int(os.environ.get("PROX_SPARK_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
@@ -64,7 +65,7 @@ class Command:
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline().strip() == "ready"
         self.started = time.monotonic()
-        self.children: list[psutil.Process] = []
+        self.children: list[Any] = []
 
     def wait(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=600)

@@ -13,7 +13,10 @@ from prox_spark import errors
 from prox_spark.cli import main
 from prox_spark.cli.entry import DONE, FAILED, INTERRUPTED, WRONG_USE, explained
 
-COMMANDS = ("demo", "doctor", "ingest", "refine", "apply", "run", "history", "show", "sql")
+COMMANDS = (
+    *("demo", "doctor", "ingest", "refine", "apply", "run", "history", "show", "sql"),
+    *("tag", "diff", "verify", "restore", "forget", "maintain", "report"),
+)
 IN_PYTHON_WORKER = """
   An exception was thrown from the Python worker. Please see the stack trace below.
 Traceback (most recent call last):

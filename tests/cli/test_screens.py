@@ -104,8 +104,12 @@ def test_a_long_value_is_cut_in_the_table() -> None:
 def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {"kept": 12_345, "edited": 0, "dropped": 0, "failed": 0, "not_run": 7, "words_before": 9, "words_after": 8}
     row = {"version": 2, "name": "apply", "pass_name": "doc", "run_id": "r", "finished_at": "2025-01-02T03:04:05"}
-    screens.history(PEOPLE, [row | counts])
-    shown = capsys.readouterr().out
+    row |= {"readable": True, "readable_until": "2035-01-02T03:04:05+00:00", "tags": ["v1.0"]}
+    screens.history(PEOPLE, [row | counts], ["version 2 can be read until tomorrow"])
+    captured = capsys.readouterr()
+    shown = captured.out
+    assert "2035-01-02" in shown and "v1.0" in shown
+    assert "until tomorrow" in captured.err
     assert "apply doc" in shown
     assert "2025-01-02 03:04" in shown
     assert "12,345" in shown
