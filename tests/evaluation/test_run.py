@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prox_spark.engines import RulesEngine, ScriptedEngine
+from prox_spark.chunks import Chunk
+from prox_spark.engines import Completion, RulesEngine, ScriptedEngine
 from prox_spark.errors import SourceError
 from prox_spark.evaluation import (
     GoldDocument,
@@ -24,8 +25,6 @@ from prox_spark.evaluation import (
     score_pages,
 )
 from prox_spark.evaluation.baselines import LINE_BASELINES
-from prox_spark.chunks import Chunk
-from prox_spark.engines import Completion
 from prox_spark.profiles import PROFILES
 
 LINES = ("Home | About", "It rained all day long, and the river rose over its banks.", "Login")
@@ -64,7 +63,9 @@ def test_a_completion_that_is_no_program_is_counted_as_not_parsed(answer: str) -
 
 
 def test_operations_outside_their_chunk_remove_nothing() -> None:
-    parts = [(Chunk(0, 0, 1, "", 0), Completion("remove_lines(start=1, end=9)\nremove_lines(start=2, end=2)", "stop", 0, 0))]
+    parts = [
+        (Chunk(0, 0, 1, "", 0), Completion("remove_lines(start=1, end=9)\nremove_lines(start=2, end=2)", "stop", 0, 0))
+    ]
     assert removed_lines(("a b", "c d", "e f"), parts) == [False, True, False]
 
 

@@ -40,9 +40,18 @@ def test_a_model_from_nothing_is_written_and_answers_through_the_engine(folder: 
     prompt = Prompt("[doc]\n[000]Home\n[001]It rained.\n[/doc]", max_new_tokens=8)
     assert engine.generate([prompt])[0].finish_reason in ("stop", "length")
     ids = engine.tokenizer.encode("[doc]\n[000]Home\n[059]It\n[/doc]")  # type: ignore[attr-defined]
-    assert len(ids) == 1 + 1 + 1 + len(engine.tokenizer.encode("Home", add_bos=False)) + 1 + len(  # type: ignore[attr-defined]
-        engine.tokenizer.encode("It", add_bos=False)  # type: ignore[attr-defined]
-    ) + 1
+    assert (
+        len(ids)
+        == 1
+        + 1
+        + 1
+        + len(engine.tokenizer.encode("Home", add_bos=False))
+        + 1
+        + len(  # type: ignore[attr-defined]
+            engine.tokenizer.encode("It", add_bos=False)  # type: ignore[attr-defined]
+        )
+        + 1
+    )
     engine.close()
 
 

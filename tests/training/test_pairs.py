@@ -56,4 +56,6 @@ def test_spark_makes_the_same_pairs(spark: SparkSession) -> None:
     expected = [(pair.prompt, pair.completion) for pair in from_labels(TEXT, KEEP, PROFILE, WordTokenizer())]
     assert [(row["prompt"], row["completion"]) for row in made.collect()] == expected
     programs = spark.createDataFrame([(TEXT, "remove_lines(0, 1)")], "text string, program string")
-    assert "remove_lines(start=0, end=1)" in [row["completion"] for row in frame(programs, PROFILE, WordTokenizer).collect()]
+    assert "remove_lines(start=0, end=1)" in [
+        row["completion"] for row in frame(programs, PROFILE, WordTokenizer).collect()
+    ]

@@ -17,12 +17,18 @@ from prox_spark.program import execute, parse
 
 MENU = ["Home", "About Us", "Contact Us", "Login", "Subscribe to our newsletter"]
 PROSE = [
-    "The river rose over its banks on Tuesday after three days of rain, and the lower town was under water by noon.",
-    "Nobody was hurt, the mayor said, but some forty families had to leave their houses and spend the night in a school.",
+    "The river rose over its banks on Tuesday after three days of rain, and the lower town was under water.",
+    "Nobody was hurt, the mayor said, but some forty families had to leave their houses.",
     "“We have seen floods before, but never one that came so fast,” said Maria Keller, who has lived there for 50 years.",
     "The bridge to the station stays closed until engineers have looked at its pillars, which may take until Friday.",
 ]
-FOOT = ["Share on Facebook", "Related articles", "Privacy Policy", "Terms of Use", "© 2024 Example Media. All rights reserved."]
+FOOT = [
+    "Share on Facebook",
+    "Related articles",
+    "Privacy Policy",
+    "Terms of Use",
+    "© 2024 Example Media. All rights reserved.",
+]
 PAGE = [*MENU, *PROSE, *FOOT]
 CHINESE = [
     "首页", "新闻", "登录", "注册",

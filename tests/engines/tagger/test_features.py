@@ -27,7 +27,10 @@ def test_a_sentence_and_a_menu_differ_in_shape() -> None:
 
 
 def test_chinese_prose_is_measured_in_the_units_of_english() -> None:
-    chinese, english = "昨天下了一整天的雨，河水漫过了堤岸，淹没了田野和村庄。", "It rained all day, and the river rose over its banks and flooded fields."
+    chinese, english = (
+        "昨天下了一整天的雨，河水漫过了堤岸，淹没了田野和村庄。",
+        "It rained all day, and the river rose over its banks and flooded fields.",
+    )
     for name in ("letters", "words", "word_length"):
         assert shape(chinese, name) == pytest.approx(shape(english, name), abs=0.12)
     assert shape(chinese, "ends_sentence") == shape(english, "ends_sentence") == 1.0
@@ -59,7 +62,9 @@ def test_copies_place_and_neighbours_are_seen() -> None:
     assert place(lines, "prose_above") == [0.0, 0.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("line", ["x" * 1_000_000, "雨" * 300_000, "\ud800", "\x00", "1", "🙂🙂", "((((" * 9999, "a " * 200_000])
+@pytest.mark.parametrize(
+    "line", ["x" * 1_000_000, "雨" * 300_000, "\ud800", "\x00", "1", "🙂🙂", "((((" * 9999, "a " * 200_000]
+)
 def test_any_line_is_measured_in_finite_numbers(line: str) -> None:
     lines = measure([line, line], VOCABULARY)
     assert np.isfinite(lines.shapes).all() and np.isfinite(layout(lines)).all()
