@@ -48,15 +48,19 @@ def markers(scratch: Scratch) -> list[str]:
 
 
 def drills(count: int, seed: int, scratch: Scratch) -> Iterator[Pair]:
-    """Make up easy pages: short lines go, long ones stay; what is learned is to find lines and to write their numbers."""
+    """Make up easy pages: short lines go, long ones stay; what is learned is to find lines and write their numbers."""
     rng = random.Random(seed)
     for _ in range(count):
         lines = rng.randint(3, 30)
         first = 0 if rng.random() < 0.5 else rng.randint(0, scratch.numbers - lines)
-        shown, ranges, keep = [], [], rng.random() < 0.3
+        shown: list[str] = []
+        ranges: list[tuple[int, int]] = []
+        keep = rng.random() < 0.3
         for number in range(first, first + lines):
             keep = keep if rng.random() < 0.75 else not keep
-            shown.append(f"[{number:03d}]" + (f"{rng.choice(_LONG)}\u2026{rng.randint(50, 400)}" if keep else rng.choice(_BRIEF)))
+            shown.append(
+                f"[{number:03d}]" + (f"{rng.choice(_LONG)}\u2026{rng.randint(50, 400)}" if keep else rng.choice(_BRIEF))
+            )
             if not keep and ranges and ranges[-1][1] == number - 1:
                 ranges[-1] = (ranges[-1][0], number)
             elif not keep:
