@@ -8,7 +8,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium test-vllm check \
-        format bench-ingest bench-apply bench-refine bench-scale wheel clean
+        format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate bench-apply bench-refine \
+        bench-scale wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -59,6 +60,18 @@ format: $(VENV)/.installed-dev  ## put formatting and imports right
 
 bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark writing the same records
 	@$(BIN)/python tests/bench/bench_ingest.py
+
+bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
+	@$(BIN)/python tests/bench/bench_tagger.py
+
+train-tagger: $(VENV)/.installed-dev  ## make the weights that ship, from their recipe
+	@$(BIN)/prox-spark train conf/train-tagger.yaml
+
+train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from its recipe
+	@$(BIN)/prox-spark train conf/train-tiny-lm.yaml
+
+evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
+	@$(BIN)/prox-spark evaluate $(DATA)
 
 bench-apply: $(VENV)/.installed  ## apply in documents a second
 	@$(BIN)/python tests/bench/bench_apply.py

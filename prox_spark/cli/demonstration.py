@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from prox_spark.cli.invocation import Invocation
     from prox_spark.demo import Demo, Example
+    from prox_spark.demo.second import Written
 
 WIDTH = 100
 
@@ -42,6 +43,9 @@ def show(options: Invocation, demo: Demo) -> None:
     if demo.example is not None:
         _heading(console, "One page, before and after")
         _example(console, demo.example)
+    if demo.written is not None:
+        _heading(console, "The same page by tiny-lm, a language model of 0.7 million parameters, token by token")
+        _written(console, demo.written)
     _heading(console, "To try next")
     for number, (tells, line) in enumerate(commands(demo)):
         console.print(Text("\n" * bool(number) + f"# {tells}", style="dim"))
@@ -85,6 +89,13 @@ def _example(console: Console, example: Example) -> None:
     console.print(title, no_wrap=True, overflow="ellipsis")
     console.print()
     console.print(difference(example.before, example.after), no_wrap=True, overflow="ellipsis")
+
+
+def _written(console: Console, written: Written) -> None:
+    calls = written.program.split("\n")
+    console.print(Text("\n".join(calls[:8]) + ("\n…" if len(calls) > 8 else ""), style="dim"))
+    words = f"{len(written.after.split()):,} words left, {written.chunks} chunks in {written.seconds:.1f} s"
+    console.print(f"{words}; it shows how a language model refines, the tagger does it better.")
 
 
 def commands(demo: Demo) -> list[tuple[str, str]]:

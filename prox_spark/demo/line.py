@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark import pipeline
+from prox_spark.demo.second import Written, write
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
@@ -64,6 +65,7 @@ class Demo:
         example: One document that was edited; None when none was.
         queries: SQL to try next, with what each one tells.
         new: Whether anything was done; False when all was done before.
+        written: The same document by the small language model; None where torch is not installed.
     """
 
     lake: str
@@ -73,6 +75,7 @@ class Demo:
     example: Example | None
     queries: tuple[tuple[str, str], ...]
     new: bool
+    written: Written | None = None
 
 
 def sample() -> tuple[tuple[str, str], ...]:
@@ -88,14 +91,16 @@ def build(lake: Lake, config: Config, progress: Progress | None = None) -> Demo:
     summaries = pipeline.run(lake, config, progress=progress)
     changed = any(item.documents for item in ingested) or any(apply.version is not None for _, apply in summaries)
     passes = results(lake, tuple(item.name for item in config.passes))
+    shown = example(lake)
     return Demo(
         lake=lake.location,
         ingested=ingested,
         documents=lake.count("corpus"),
         passes=passes,
-        example=example(lake),
+        example=shown,
         queries=queries(lake),
         new=changed,
+        written=write(shown.url, shown.before) if shown is not None else None,
     )
 
 

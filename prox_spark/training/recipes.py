@@ -97,7 +97,8 @@ class TaggerRecipe(Section):
         validation_folds: Folds that training does not see; the best epoch and the thresholds are chosen there.
         out: The folder of the run: checkpoints, tagger.safetensors and run.json.
         domains: On the pages of how many sites a word or phrase must stand to be known.
-        shape: How large the network is.
+        members: How many networks, each with a seed of its own, answer together: their logits are averaged.
+        shape: How large a network is.
         course: How it learns.
         changes: How the pages are changed.
     """
@@ -108,6 +109,7 @@ class TaggerRecipe(Section):
     validation_folds: tuple[int, ...] = (0,)
     out: str = "runs/tagger"
     domains: _Count = 4
+    members: _Count = 1
     shape: Shape = Shape()
     course: Course = Course()
     changes: Changes = Changes()
@@ -130,7 +132,7 @@ class Scratch(Section):
     width: _Count = 128
     layers: _Count = 4
     heads: _Count = 4
-    context: _Count = 1280
+    context: _Count = 768
 
 
 class CausalRecipe(Section):

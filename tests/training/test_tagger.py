@@ -37,7 +37,7 @@ def recipe(pages: Path, out: Path, **changes: object) -> TaggerRecipe:
 
 
 def test_a_few_epochs_teach_it_to_tell_menus_from_stories(pages: Path, tmp_path: Path) -> None:
-    run = train(recipe(pages, tmp_path))
+    run = train(recipe(pages, tmp_path, course=COURSE.model_copy(update={"epochs": 6})))
     assert run["validation_kept_f1"] > 0.9
     assert json.loads((tmp_path / "run.json").read_text())["recipe"]["course"]["seed"] == 1
     engine = TaggerEngine(tmp_path / "tagger.safetensors")

@@ -40,13 +40,13 @@ class TaggerModel:
 
     def __init__(
         self,
-        weights: Mapping[str, NDArray[Any]],
+        weights: Sequence[Mapping[str, NDArray[Any]]],
         size: Size,
         vocabulary: Sequence[str],
         thresholds: tuple[float, float],
     ) -> None:
-        """Take weights, the words and phrases in their order, and the logits above which line and page are kept."""
-        self._network = Network(weights, size)
+        """Take the weights of each network, all words and phrases in order, and above which logits things are kept."""
+        self._networks = [Network(member, size) for member in weights]
         self._vocabulary = {phrase: number for number, phrase in enumerate(vocabulary)}
         self._line, self._page = thresholds
         self._threads = ThreadpoolController()
@@ -69,7 +69,7 @@ class TaggerModel:
         if about.get("features") != [FEATURES_VERSION, len(SHAPES) + len(LAYOUT)] or "vocabulary" not in tensors:
             raise EngineError(f"{path} holds no tagger for this version of prox_spark")
         words = tensors.pop("vocabulary").tobytes().decode().split("\n")
-        return cls(tensors, Size(**about["size"]), words, (about["keep_above"], about["worth_above"]))
+        return cls(_members(tensors), Size(**about["size"]), words, (about["keep_above"], about["worth_above"]))
 
     def judge(self, lines: Sequence[str]) -> Verdict:
         """Judge the lines of a page, none of them blank; a very long page is read in windows that overlap."""
@@ -87,10 +87,20 @@ class TaggerModel:
         for start, end, first in _windows(len(lines)):
             ends = measured.token_starts[start : end + 1]
             tokens = measured.tokens[ends[0] : ends[-1]]
-            found, worth = self._network.logits(dense[start:end], tokens, ends - ends[0], measured.words[start:end])
-            keep[first:end] = found[first - start :]
-            worths.append(worth)
+            inputs = dense[start:end], tokens, ends - ends[0], measured.words[start:end]
+            said = [network.logits(*inputs) for network in self._networks]
+            keep[first:end] = np.mean([lines for lines, _ in said], axis=0)[first - start :]
+            worths.append(sum(worth for _, worth in said) / len(said))
         return Verdict(keep - np.float32(self._line), max(worths) - self._page)
+
+
+def _members(tensors: Mapping[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+    """Part the weights of the networks: the name of each begins with its network's number."""
+    members: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, tensor in tensors.items():
+        number, _, bare = name.partition(".")
+        members.setdefault(number, {})[bare] = tensor
+    return [members[number] for number in sorted(members)]
 
 
 def _windows(count: int) -> list[tuple[int, int, int]]:
@@ -110,15 +120,19 @@ def _windows(count: int) -> list[tuple[int, int, int]]:
 
 def save(
     path: Path,
-    weights: Mapping[str, NDArray[Any]],
+    weights: Sequence[Mapping[str, NDArray[Any]]],
     size: Size,
     vocabulary: Sequence[str],
     thresholds: tuple[float, float],
 ) -> None:
-    """Write a model as safetensors, in half precision."""
+    """Write the networks of a model as safetensors, in half precision."""
     from safetensors.numpy import save_file
 
-    tensors = {name: np.ascontiguousarray(value, np.float16) for name, value in weights.items()}
+    tensors = {
+        f"{number}.{name}": np.ascontiguousarray(value, np.float16)
+        for number, member in enumerate(weights)
+        for name, value in member.items()
+    }
     tensors["vocabulary"] = np.frombuffer("\n".join(vocabulary).encode(), np.uint8)
     about = {
         "size": asdict(size),

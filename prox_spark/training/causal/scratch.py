@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from prox_spark.training.pairs import Pair
 from prox_spark.training.recipes import Scratch
 
 _CALLS = ("remove_lines(start=", ", end=", ")", ")\nremove_lines(start=", "keep_chunk()", "[doc]", "\n[/doc]", "\u2026")
+_BRIEF = ("Home", "About", "Login", "More", "Search", "Next", "News", "Share", "Menu", "Contact")
+_LONG = ("The", "It", "We", "In", "A", "When", "But", "There", "He", "She")
 
 
 def make_tokenizer(texts: Iterable[str], scratch: Scratch) -> Any:
@@ -43,8 +47,30 @@ def markers(scratch: Scratch) -> list[str]:
     return [f"\n[{number:03d}]" for number in range(scratch.numbers)]
 
 
+def drills(count: int, seed: int, scratch: Scratch) -> Iterator[Pair]:
+    """Make up easy pages: short lines go, long ones stay; what is learned is to find lines and write their numbers."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        lines = rng.randint(3, 30)
+        first = 0 if rng.random() < 0.5 else rng.randint(0, scratch.numbers - lines)
+        shown: list[str] = []
+        ranges: list[tuple[int, int]] = []
+        keep = rng.random() < 0.3
+        for number in range(first, first + lines):
+            keep = keep if rng.random() < 0.75 else not keep
+            shown.append(
+                f"[{number:03d}]" + (f"{rng.choice(_LONG)}\u2026{rng.randint(50, 400)}" if keep else rng.choice(_BRIEF))
+            )
+            if not keep and ranges and ranges[-1][1] == number - 1:
+                ranges[-1] = (ranges[-1][0], number)
+            elif not keep:
+                ranges.append((number, number))
+        program = "\n".join(f"remove_lines(start={start}, end={end})" for start, end in ranges) or "keep_chunk()"
+        yield Pair("[doc]\n" + "\n".join(shown) + "\n[/doc]", None, program)
+
+
 def make_model(tokenizer: Any, scratch: Scratch) -> Any:
-    """Make a Llama with random weights; a number and the marker of that line begin as the same vector."""
+    """Make a Llama with random weights; a number and the marker of that line begin as one vector."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -59,4 +85,8 @@ def make_model(tokenizer: Any, scratch: Scratch) -> Any:
         table = model.get_input_embeddings().weight
         numbers = tokenizer.convert_tokens_to_ids([str(number) for number in range(scratch.numbers)])
         table[tokenizer.convert_tokens_to_ids(markers(scratch))] = table[numbers]
+        for layer in model.model.layers[1:]:
+            # Attention that hands on what it looks at: to write a line's number is then only to look at its marker.
+            torch.nn.init.eye_(layer.self_attn.v_proj.weight)
+            torch.nn.init.eye_(layer.self_attn.o_proj.weight)
     return model

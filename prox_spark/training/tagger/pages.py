@@ -175,8 +175,30 @@ def _cut(page: Page, rng: np.random.Generator) -> Page:
             length = int(rng.integers(1, end - start + 1))
             at = int(rng.integers(start, end - length + 1))
             left[at : at + length] = False
+    left &= ~_ends(page, rng)
     chosen = np.flatnonzero(left)
     return _chosen(page, chosen, page.worth) if len(chosen) else page
+
+
+def _ends(page: Page, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose what else to leave out above and below the content.
+
+    Nearly every page of today ends with a sentence that is no content (a notice, an offer), so a network that is never
+    shown another page takes the last sentence of any page for one.
+    """
+    out = np.zeros(len(page.keep), bool)
+    kept = np.flatnonzero(page.keep)
+    if not len(kept):
+        return out
+    head, foot = np.arange(kept[0]), np.arange(kept[-1] + 1, len(out))
+    for end, share in ((head, 0.3), (foot, 0.6)):
+        if rng.random() < share:
+            out[end[page.lines.prose[end]]] = True
+    if rng.random() < 0.4:
+        out[foot[int(rng.integers(0, len(foot) + 1)) :]] = True
+    if rng.random() < 0.3:
+        out[head[: int(rng.integers(0, len(head) + 1))]] = True
+    return out
 
 
 def _window(page: Page, most: int, rng: np.random.Generator) -> Page:

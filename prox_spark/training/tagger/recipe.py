@@ -35,18 +35,24 @@ def train(recipe: TaggerRecipe) -> dict[str, Any]:
     training, validation = _measured(learned, known), _measured(held, known)
     size = Size(vocabulary=len(known), **recipe.shape.model_dump())
     folder = Path(recipe.out)
-    fit = Fit(size, recipe.course, recipe.changes, folder, interface_words(known))
-    fit.mean = fit.run(training, validation)
-    logits = fit.logits(validation)
+    weights, found = [], []
+    for member in range(recipe.members):
+        course = recipe.course.model_copy(update={"seed": recipe.course.seed + member})
+        fit = Fit(size, course, recipe.changes, folder / f"member-{member}", interface_words(known))
+        fit.mean = fit.run(training, validation)
+        weights.append({name: value.numpy() for name, value in fit.mean.items()})
+        found.append(fit.logits(validation))
+    logits = [
+        tuple(sum(part) / recipe.members for part in zip(*page, strict=True)) for page in zip(*found, strict=True)
+    ]
     keep_above = _best([f1(logits, validation, float(at)) for at in _THRESHOLDS])
-    weights = {name: value.numpy() for name, value in fit.mean.items()}
     save(folder / "tagger.safetensors", weights, size, list(known), (keep_above, 0.0))
     run = {
         "recipe": recipe.model_dump(mode="json"),
         "pages": len(learned),
         "validation_pages": len(held),
         "vocabulary": len(known),
-        "parameters": sum(value.size for value in weights.values()),
+        "parameters": sum(value.size for member in weights for value in member.values()),
         "keep_above": keep_above,
         "validation_kept_f1": f1(logits, validation, keep_above),
     }
