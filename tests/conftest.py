@@ -23,6 +23,9 @@ SPARK_SETTINGS = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
+collect_ignore = ["bench"]
+"""Programs to run by hand, one beside the other; see the make targets bench-…"""
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
