@@ -125,6 +125,7 @@ class Scratch(Section):
         layers: Layers.
         heads: Heads of the attention.
         context: Positions.
+        drills: Made-up easy pages that come before the others, to learn to find lines and write their numbers.
     """
 
     vocabulary: _Count = 1200
@@ -133,6 +134,7 @@ class Scratch(Section):
     layers: _Count = 4
     heads: _Count = 4
     context: _Count = 768
+    drills: Annotated[int, Field(ge=0)] = 0
 
 
 class CausalRecipe(Section):
@@ -154,7 +156,8 @@ class CausalRecipe(Section):
         epochs: How often it sees every pair.
         batch: Pairs per step and device.
         rate: The highest learning rate.
-        line_loss: Weight of a loss on each line's label, read where the next line begins; only helps while training.
+        line_loss: Weight of two losses that only help while training (a model from nothing): on each line's label,
+            read where the next line begins, and on where the last layer looks when it writes a line's number.
         steps: Ends after so many steps, -1 after the epochs.
         save_every: Steps between checkpoints; a run that was cut off goes on from the last.
         seed: Of everything that is random.

@@ -17,7 +17,7 @@ from prox_spark.training import CausalRecipe, Scratch, train
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the libraries that train
 
-SMALL = Scratch(vocabulary=320, numbers=60, width=32, layers=1, heads=2, context=512)
+SMALL = Scratch(vocabulary=320, numbers=60, width=32, layers=1, heads=2, context=512, drills=8)
 
 
 def recipe(pages: Path, out: Path, **changes: object) -> CausalRecipe:

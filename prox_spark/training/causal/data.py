@@ -29,11 +29,29 @@ class Example:
         ids: Prompt, completion and the end of sequence.
         answer: Where the completion begins.
         lines: For each line, the place where the next one begins, and 1 if the line goes, else 0.
+        looks: For each number in the completion, the place before it and the place of that line's marker.
     """
 
     ids: tuple[int, ...]
     answer: int
     lines: tuple[tuple[int, int], ...] = ()
+    looks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Say which tokens stand for line numbers.
+
+    Attributes:
+        markers: Token of a line marker to its number; -1 for what ends the last line.
+        written: Token of a number in a call to the number.
+    """
+
+    markers: Mapping[int, int]
+    written: Mapping[int, int]
+
+
+NO_NUMBERS = Numbers({}, {})
 
 
 def split(recipe: CausalRecipe) -> tuple[list[GoldPage], list[GoldPage]]:
@@ -61,13 +79,15 @@ def examples(
     pages: Iterable[GoldPage],
     tokenizer: PromptTokenizer,
     end: int,
-    numbers: Mapping[int, int] | None = None,
+    numbers: Numbers = NO_NUMBERS,
+    first: Iterable[Pair] = (),
 ) -> list[Example]:
     """Make all examples to learn from.
 
     Args:
         end: The token that ends a completion.
-        numbers: The number of each line marker that is one token, and -1 for what ends the last line.
+        numbers: Which tokens stand for line numbers, if each is one token.
+        first: Pairs that come before all others.
 
     Raises:
         SourceError: A file holds none of the three kinds, or there is nothing to learn from.
@@ -76,7 +96,7 @@ def examples(
     pairs = [pair for page in pages for pair in from_labels("\n".join(page.lines), page.keep, profile, tokenizer)]
     for path in recipe.data:
         pairs += _stored(path, profile, tokenizer)
-    found = [_example(pair, tokenizer, end, numbers or {}) for pair in pairs]
+    found = [_example(pair, tokenizer, end, numbers) for pair in [*first, *pairs]]
     if not found:
         raise SourceError(f"{', '.join(recipe.data)}: nothing to learn from")
     return found
@@ -102,10 +122,20 @@ def _rows(path: str, columns: list[str]) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _example(pair: Pair, tokenizer: PromptTokenizer, end: int, numbers: Mapping[int, int]) -> Example:
+def _example(pair: Pair, tokenizer: PromptTokenizer, end: int, numbers: Numbers) -> Example:
     prompt = pair.prompt_ids if pair.prompt_ids is not None else tuple(tokenizer.encode(pair.prompt))
     answer = tokenizer.encode(pair.completion, add_bos=False)
-    return Example((*prompt, *answer, end), len(prompt), _lines(prompt, pair.completion, numbers))
+    ids = (*prompt, *answer, end)
+    return Example(
+        ids, len(prompt), _lines(prompt, pair.completion, numbers.markers), _looks(ids, len(prompt), numbers)
+    )
+
+
+def _looks(ids: Sequence[int], answer: int, numbers: Numbers) -> tuple[tuple[int, int], ...]:
+    """Say of each number in the completion where the marker of that line is."""
+    places = {numbers.markers[token]: at for at, token in enumerate(ids[:answer]) if token in numbers.markers}
+    said = [(at - 1, numbers.written.get(ids[at])) for at in range(answer, len(ids))]
+    return tuple((at, places[number]) for at, number in said if number is not None and number in places)
 
 
 def _lines(prompt: Sequence[int], completion: str, numbers: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
@@ -130,15 +160,16 @@ def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
         "input_ids": ids,
         "attention_mask": (place < lengths).long(),
         "labels": ids.masked_fill((place < answers) | (place >= lengths), IGNORED),
-        "line_labels": _line_labels(batch, width),
+        "line_labels": _placed([item.lines for item in batch], width),
+        "looks": _placed([item.looks for item in batch], width),
     }
 
 
-def _line_labels(batch: Sequence[Example], width: int) -> Any:
+def _placed(values: Sequence[Sequence[tuple[int, int]]], width: int) -> Any:
     import torch
 
-    labels = torch.full((len(batch), width), IGNORED)
-    for row, item in enumerate(batch):
-        for at, label in item.lines:
-            labels[row, at] = label
-    return labels
+    found = torch.full((len(values), width), IGNORED)
+    for row, pairs in enumerate(values):
+        for at, value in pairs:
+            found[row, at] = value
+    return found

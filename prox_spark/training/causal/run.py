@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from prox_spark.engines import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import EngineError
 from prox_spark.evaluation import GoldPage, judge, summarise
-from prox_spark.training.causal.data import IGNORED, Example, collate, examples, split
-from prox_spark.training.causal.scratch import make_model, make_tokenizer, markers
+from prox_spark.training.causal.data import IGNORED, NO_NUMBERS, Example, Numbers, collate, examples, split
+from prox_spark.training.causal.scratch import drills, make_model, make_tokenizer, markers
 from prox_spark.training.recipes import CausalRecipe
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ def train(written: str) -> dict[str, Any]:
     learned, held = split(recipe)
     model, tokenizer, numbers = _start(recipe, learned)
     shown = ModelTokenizer(tokenizer.backend_tokenizer)
-    pairs = examples(recipe, learned, shown, tokenizer.eos_token_id, numbers)
+    easy = drills(recipe.scratch.drills, recipe.seed, recipe.scratch) if recipe.base is None else ()
+    random.Random(recipe.seed).shuffle(learned)
+    pairs = examples(recipe, learned, shown, tokenizer.eos_token_id, numbers, easy)
     logger.info("%d pairs, %d pages to validate on, %d parameters", len(pairs), len(held), model.num_parameters())
     trainer = _trainer(recipe, model, tokenizer, pairs, held)
     folder = Path(recipe.out)
@@ -42,13 +45,15 @@ def train(written: str) -> dict[str, Any]:
     return {}
 
 
-def _start(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> tuple[Any, Any, dict[int, int]]:
+def _start(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> tuple[Any, Any, Numbers]:
     """Load the model to start from, or make one; and tell which tokens are line markers."""
     if recipe.base is None:
         tokenizer = make_tokenizer(("\n".join(page.lines) for page in learned), recipe.scratch)
         ids = tokenizer.convert_tokens_to_ids(markers(recipe.scratch))
-        numbers = {token: number for number, token in enumerate(ids)}
-        numbers[tokenizer.convert_tokens_to_ids("\n[/doc]")] = -1
+        marks = {token: number for number, token in enumerate(ids)}
+        marks[tokenizer.convert_tokens_to_ids("\n[/doc]")] = -1
+        written = tokenizer.convert_tokens_to_ids([str(number) for number in range(recipe.scratch.numbers)])
+        numbers = Numbers(marks, {token: number for number, token in enumerate(written)})
         return make_model(tokenizer, recipe.scratch), tokenizer, numbers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -57,7 +62,7 @@ def _start(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> tuple[Any, Any,
     model = AutoModelForCausalLM.from_pretrained(recipe.base, use_safetensors=True, **pinned)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return (_adapted(model, recipe.lora_rank) if recipe.lora_rank else model), tokenizer, {}
+    return (_adapted(model, recipe.lora_rank) if recipe.lora_rank else model), tokenizer, NO_NUMBERS
 
 
 def _adapted(model: Any, rank: int) -> Any:
@@ -77,11 +82,18 @@ def _trainer(recipe: CausalRecipe, model: Any, tokenizer: Any, pairs: list[Examp
     profile = profiles.find(recipe.profile)
     if recipe.line_loss:
         model.line_head = torch.nn.Linear(model.config.hidden_size, 1)
+        model.set_attn_implementation("eager")  # the other ones do not say where they look
 
     class ProgramTrainer(Trainer):  # type: ignore[misc]  # transformers is read without its types
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
             loss = _loss(model, inputs, recipe.line_loss)
             return (loss, None) if return_outputs else loss
+
+        def _get_train_sampler(self, *arguments: Any) -> Any:
+            # The drills come first; real pages are in random order already.
+            if recipe.scratch.drills:
+                return torch.utils.data.SequentialSampler(pairs)
+            return super()._get_train_sampler(*arguments)
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             counts = judge(held, _Answering(self.model, tokenizer, recipe.batch), profile)
@@ -113,16 +125,24 @@ def _loss(model: Any, inputs: Any, line_loss: float) -> Any:
     """Compute the loss on completions, logits made only where there is one; and on the lines' labels if asked."""
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-    lines, labels = inputs.pop("line_labels"), inputs["labels"]
+    lines, looks, labels = inputs.pop("line_labels"), inputs.pop("looks"), inputs["labels"]
     bare = getattr(model, "module", model)
     if not line_loss:
         return model(**inputs).loss
-    hidden = bare.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+    shown = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
+    output = bare.model(**shown, output_attentions=True)
+    hidden = output.last_hidden_state
     wanted = labels[:, 1:] != IGNORED
     loss = cross_entropy(bare.lm_head(hidden[:, :-1][wanted]), labels[:, 1:][wanted])
     marked = lines != IGNORED
     said = bare.line_head(hidden[marked]).squeeze(-1)
-    return loss + line_loss * binary_cross_entropy_with_logits(said, lines[marked].float())
+    loss = loss + line_loss * binary_cross_entropy_with_logits(said, lines[marked].float())
+    wrote = looks != IGNORED
+    if not wrote.any():
+        return loss
+    attention = output.attentions[-1].transpose(1, 2)[wrote]  # numbers, heads, places
+    right = attention.gather(2, looks[wrote][:, None, None].expand(-1, attention.shape[1], 1))
+    return loss - line_loss * (right + 1e-6).log().mean()
 
 
 class _Answering:
@@ -172,6 +192,7 @@ def _finish(
     model = trainer.model
     if recipe.line_loss:
         del model.line_head
+        model.set_attn_implementation("sdpa")
     model.save_pretrained(folder / "model", safe_serialization=True)
     tokenizer.save_pretrained(folder / "model")
     run = {

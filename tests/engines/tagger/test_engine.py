@@ -19,7 +19,7 @@ MENU = ["Home", "About Us", "Contact Us", "Login", "Subscribe to our newsletter"
 PROSE = [
     "The river rose over its banks on Tuesday after three days of rain, and the lower town was under water.",
     "Nobody was hurt, the mayor said, but forty families had to leave their houses.",
-    "“We have seen floods before, but never one that came so fast,” said Maria Keller, who has lived there for years.",
+    "“We have seen floods before, but never one that fast,” said Maria Keller, who has lived there for years.",
     "The bridge to the station stays closed until engineers have looked at its pillars, which may take until Friday.",
 ]
 FOOT = [
