@@ -5,7 +5,8 @@ python tests/bench/bench_scale.py [--megabytes 250 500 1000] [--cores 2] [--json
 Real pages are varied until they hold so many MB of JSON: each copy of a page has another beginning and another URL, so
 that no text occurs twice. The programs are the rules engine's, which needs no model; what a model costs comes on top.
 Spark runs as `local-cluster`: driver and executors are processes of their own, and the peak resident memory of each
-kind is read from the kernel. The heaps are the same at every size: a driver that collected a corpus would fail.
+kind is read from the kernel, CPU seconds as well, which a busy machine changes less than time. The heaps are the same
+at every size: a driver that collected a corpus would fail.
 """
 
 from __future__ import annotations
@@ -32,6 +33,31 @@ KINDS = {
 }
 
 
+def session_processes() -> list[tuple[Path, bytes]]:
+    """List the processes of this session: their folders in /proc and their command lines."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                if os.getsid(int(folder.name)) == os.getsid(0):
+                    found.append((folder, (folder / "cmdline").read_bytes()))
+            except OSError:
+                continue
+    return found
+
+
+def cpu_seconds() -> float:
+    """Give the CPU time of all processes of this session, with that of the children they have buried."""
+    ticks = 0
+    for folder, _ in session_processes():
+        try:
+            fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Memory(threading.Thread):
     """Watch the processes below this one and keep the highest peak of each kind, in MB."""
 
@@ -55,17 +81,10 @@ class Memory(threading.Thread):
     def look(self) -> None:
         """Read the peak of every process of the session."""
         self._keep("driver Python", os.getpid())
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                try:
-                    if os.getsid(int(folder.name)) != os.getsid(0):
-                        continue
-                    line = (folder / "cmdline").read_bytes()
-                except OSError:
-                    continue
-                for kind, mark in KINDS.items():
-                    if mark in line:
-                        self._keep(kind, int(folder.name))
+        for folder, line in session_processes():
+            for kind, mark in KINDS.items():
+                if mark in line:
+                    self._keep(kind, int(folder.name))
 
     def _keep(self, kind: str, pid: int) -> None:
         try:
@@ -107,11 +126,12 @@ def measured(files: Path, lake_folder: Path, cores: int) -> dict[str, Any]:
     config = load(overrides=["refine.wave_texts=20000"])
     lake = Lake.open(spark, str(lake_folder))
     seconds: dict[str, float] = {}
+    cpu: dict[str, float] = {}
 
     def timed(name: str, step: Callable[[], Any]) -> Any:
-        begin = time.monotonic()
+        begin, worked = time.monotonic(), cpu_seconds()
         result = step()
-        seconds[name] = round(time.monotonic() - begin, 1)
+        seconds[name], cpu[name] = round(time.monotonic() - begin, 1), round(cpu_seconds() - worked, 1)
         return result
 
     summary = timed("ingest", lambda: pipeline.ingest(lake, "c4", [str(files)], settings=config.ingest))
@@ -121,7 +141,8 @@ def measured(files: Path, lake_folder: Path, cores: int) -> dict[str, Any]:
     stored = sum(path.stat().st_size for path in lake_folder.rglob("*.parquet"))
     spark.stop()
     peaks = {kind: round(peak) for kind, peak in memory.stop().items()}
-    return {"documents": summary.documents, "seconds": seconds, "peak_mb": peaks, "lake_mb": round(stored / 1e6)}
+    numbers = {"documents": summary.documents, "lake_mb": round(stored / 1e6)}
+    return {**numbers, "seconds": seconds, "cpu_seconds": cpu, "peak_mb": peaks}
 
 
 def one_size(megabytes: int, cores: int) -> dict[str, Any]:
