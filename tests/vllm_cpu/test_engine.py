@@ -15,6 +15,7 @@ from prox_spark.errors import EngineError, TaskError
 from prox_spark.program import parse
 from prox_spark.program.grammar import chunk_grammar
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of vLLM and its libraries are not ours
 HOSTILE = [
     "",
     " ",

@@ -12,6 +12,7 @@ from prox_spark.config import EngineSettings
 from prox_spark.engines import Prompt, create
 from prox_spark.errors import TaskError
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of vLLM and its libraries are not ours
 KEY = "served-for-a-test"
 
 
