@@ -54,20 +54,18 @@ def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes:
     Returns:
         Findings: `check`, `key` (the document) and `detail`.
     """
-    found = rows.select("doc_id", F.struct(*schema.CORPUS.fieldNames()).alias("stored"))
-    going = unrefined(documents).join(found, "doc_id")
-    going = going.select("*", F.lit(0).alias(AT), F.lit(None).cast("string").alias("previous"))
-    going = going.withColumn("hash_is_right", F.col("text_sha256").eqNullSafe(F.sha2("text", 256)))
+    stored = rows.select("doc_id", F.struct(*schema.CORPUS.fieldNames()).alias("stored"))
+    going = unrefined(documents).join(stored, "doc_id")
+    hash_is_right = F.col("text_sha256").eqNullSafe(F.sha2("text", 256)).alias("hash_is_right")
+    going = going.select("*", F.lit(0).alias(AT), F.lit(None).cast("string").alias("previous"), hash_is_right)
+    # Spark analyses the whole plan, with its large expressions, at each of these steps: there are as few as will do.
     for index, item in enumerate(passes):
         reaches = (F.col(AT) == index) & F.col("text").isNotNull()
         going = going.withColumn("previous", F.when(reaches, F.col("text")).otherwise(F.col("previous")))
         going = apply(going, programs, item, index=index, run_id="")
-    again = _from_operations(passes).alias("again")
-    wrong = _wrong(len(passes))
-    checked = going.select("*", again).select("doc_id", F.filter(F.array(*wrong), F.isnotnull).alias("wrong"))
-    return checked.select("doc_id", F.explode("wrong").alias("w")).select(
-        "w.check", F.col("doc_id").alias("key"), "w.detail"
-    )
+    wrong = F.array(*_wrong(len(passes), _from_operations(passes)))
+    found = going.select(F.col("doc_id").alias("key"), F.explode(F.filter(wrong, F.isnotnull)).alias("w"))
+    return found.select("w.check", "key", "w.detail")
 
 
 def _from_operations(passes: Sequence[PastPass]) -> Column:
@@ -84,7 +82,7 @@ def _from_operations(passes: Sequence[PastPass]) -> Column:
     return text
 
 
-def _wrong(passes: int) -> list[Column]:
+def _wrong(passes: int, again: Column) -> list[Column]:
     def finding(check: str, is_wrong: Column, detail: Column | str = "") -> Column:
         value = F.lit(detail) if isinstance(detail, str) else detail
         return F.when(is_wrong, F.struct(F.lit(check).alias("check"), value.alias("detail")))
@@ -101,7 +99,7 @@ def _wrong(passes: int) -> list[Column]:
         finding("no_program", ~arrived, F.concat(F.lit("stands after pass "), F.col(AT).cast("string"))),
         finding("row", arrived & (names != ""), F.concat(F.lit("other: "), names)),
         finding("row", ~closed, F.concat(F.lit("unknown reason "), reason)),
-        finding("operations", arrived & ~F.col("stored.text").eqNullSafe(F.col("again"))),
+        finding("operations", arrived & ~F.col("stored.text").eqNullSafe(again)),
         finding("hash", ~F.col("hash_is_right"), "in documents"),
         finding("hash", ~F.col("stored.text_sha256").eqNullSafe(found_hash), "in corpus"),
     ]
