@@ -21,7 +21,7 @@ from prox_spark.tables import Commit, Lake
 from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,15 @@ def heal(lake: Lake) -> None:
 
 
 def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
-    """Count the corpus rows by outcome, and the words that are left; reads three narrow columns."""
-    rows = lake.read("corpus", version).groupBy("outcome")
-    sums = rows.agg(F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after"))
+    """Count the rows of a corpus version by outcome, and the words that are left."""
+    return counted(lake.read("corpus", version))
+
+
+def counted(rows: DataFrame) -> dict[str, int]:
+    """Count corpus rows by outcome, and the words that are left; reads three narrow columns."""
+    sums = rows.groupBy("outcome").agg(
+        F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after")
+    )
     found = {row["outcome"]: row for row in sums.collect()}
     counts = {name: int(found[name]["n"]) if name in found else 0 for name in COUNTS}
     for name in ("before", "after"):

@@ -20,7 +20,7 @@ SPARK_SETTINGS = {
     "spark.driver.memory": "2g",
     # Small plans: compiling them costs more than interpreting them, and the tests run nothing else.
     "spark.sql.codegen.wholeStage": "false",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
 }
 
 collect_ignore = ["bench"]
