@@ -308,11 +308,8 @@ class Lake:
 
     def _is_table(self, table: str) -> bool:
         # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta for its columns.
-        from delta.tables import DeltaTable
         from pyspark.errors import AnalysisException
 
-        if not DeltaTable.isDeltaTable(self.spark, f"{self.folder}/{table}"):
-            return False
         try:
             return len(self.spark.read.format("delta").load(f"{self.folder}/{table}").columns) > 0
         except AnalysisException:

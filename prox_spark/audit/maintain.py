@@ -142,16 +142,22 @@ def _kept_for(lake: Lake, table: str, hours: int, *, dry_run: bool) -> Iterator[
     From Delta 4.4 on VACUUM takes its retention from this property only, unless it is 0. It is put back, because the
     guards are for this moment: whoever vacuums in a year's time without them must not take what a tag still needs.
     """
-    key = "delta.deletedFileRetentionDuration"
-    before = properties(lake, table).get(key, DEFAULTS[key])
-    change = hours > 0 and not dry_run and interval(before) != timedelta(hours=hours)
-    if change:
-        _set(lake, table, {key: f"interval {hours} hours"})
+    log, key = DEFAULTS
+    own = properties(lake, table)
+    before = {name: own.get(name, default) for name, default in DEFAULTS.items()}
+    change = hours > 0 and not dry_run and interval(before[key]) != timedelta(hours=hours)
+    if change:  # both at once: Delta compares the two, and takes one that a statement leaves out for its default
+        longest = max(hours, _hours(interval(before[log])))
+        _set(lake, table, {log: f"interval {longest} hours", key: f"interval {hours} hours"})
     try:
         yield
     finally:
         if change:
-            _set(lake, table, {key: before})
+            _set(lake, table, before)
+
+
+def _hours(length: timedelta) -> int:
+    return ceil(length.total_seconds() / 3600)
 
 
 def _vacuum_settings(lake: Lake) -> dict[str, str]:
@@ -165,7 +171,7 @@ def _vacuum_settings(lake: Lake) -> dict[str, str]:
 
 def _keep_up(lake: Lake, table: str, wanted: dict[int, str], keep_days: int | None, *, dry_run: bool) -> Upkeep:
     kept = retention(lake, table)
-    hours = ceil((kept.files if keep_days is None else timedelta(days=keep_days)).total_seconds() / 3600)
+    hours = _hours(kept.files if keep_days is None else timedelta(days=keep_days))
     if table == "corpus":
         hours = max(hours, _hours_for(kept, list(wanted)))
     compacted = 0 if dry_run else _compact(lake, table)
@@ -182,7 +188,7 @@ def _hours_for(kept: Retention, versions: list[int]) -> int:
     """
     now = datetime.now(timezone.utc)
     after = [next((change.at for change in kept.changes if change.version > version), now) for version in versions]
-    return max((ceil((now - moment).total_seconds() / 3600) + 1 for moment in after), default=0)
+    return max((_hours(now - moment) + 1 for moment in after), default=0)
 
 
 def _compact(lake: Lake, table: str) -> int:
