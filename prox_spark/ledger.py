@@ -86,8 +86,8 @@ def record(lake: Lake, run: Run, **columns: Any) -> None:
     row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
     values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
     lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
-    if "corpus_version" in columns:
-        views.create(lake)
+    if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
+        views.create(lake)  # they name versions: there is a new one, or old ones are gone
 
 
 def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
