@@ -306,7 +306,7 @@ def _ingest_documents(
     lake.append_after("documents", new, started.commit(), after=before)
     counts = seen.get
     if counts["quarantined"]:
-        damaged = [units[number] for number in counts["damaged"]]
+        damaged = [units[int(number)] for number in counts["damaged"].split()]
         again = ingesting.records(lake.spark, damaged, adapter, snapshot=snapshot, settings=settings)
         bad = ingesting.quarantined(again, run_id=started.run_id)
         known = lake.read("quarantine").where(F.col("source") == adapter.name).select("record_id")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark.engines.rules import RULES_VERSION
-from prox_spark.engines.tagger import TAGGER_VERSION, WEIGHTS
+from prox_spark.engines.tagger import TAGGER_VERSION, shipped_weights
 from prox_spark.engines.transformers import source_of
 from prox_spark.errors import EngineError
 
@@ -44,7 +45,8 @@ def fingerprint(settings: EngineSettings) -> str:
     parts: dict[str, object] = {"kind": settings.kind}
     match settings.kind:
         case "tagger":
-            parts |= {"version": TAGGER_VERSION, "weights": _digest(Path(settings.model or WEIGHTS))}
+            with nullcontext(Path(settings.model)) if settings.model else shipped_weights() as weights:
+                parts |= {"version": TAGGER_VERSION, "weights": _digest(weights)}
         case "rules":
             parts |= {"version": RULES_VERSION, "rules": sorted(set(settings.rules))}
         case "scripted":

@@ -12,7 +12,7 @@ from prox_spark.engines.memory import wants_gpu
 from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
-from prox_spark.engines.tagger import WEIGHTS, TaggerEngine
+from prox_spark.engines.tagger import TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 from prox_spark.engines.vllm import VllmEngine
 from prox_spark.errors import EngineError
@@ -49,7 +49,7 @@ def create(settings: EngineSettings) -> Engine:
 
 
 def _tagger(settings: EngineSettings) -> TaggerEngine:
-    return TaggerEngine(Path(settings.model) if settings.model else WEIGHTS)
+    return TaggerEngine(Path(settings.model) if settings.model else None)
 
 
 def _scripted(settings: EngineSettings) -> ScriptedEngine:

@@ -131,7 +131,8 @@ def documents(
         shards: Number of shards of the lake.
         partitions: Number of partitions to write.
         observation: Told the number of `records`, `documents` and `quarantined`, and the `damaged` units: the numbers
-            of those that hold bad records. It counts after the shuffle, where no task counts twice.
+            of those that hold bad records, with blanks between. It counts after the shuffle, where no task counts
+            twice.
 
     Returns:
         Rows of `schema.DOCUMENTS`.
@@ -161,7 +162,8 @@ def documents(
             F.count_if(incoming).alias("records"),
             F.count_if(first).alias("documents"),
             F.count_if(incoming & ~good).alias("quarantined"),
-            F.sort_array(F.collect_set(F.when(~good, F.col("unit")))).alias("damaged"),
+            # Written as text: Spark 4.0 gives an observed array as an object of the JVM.
+            F.array_join(F.sort_array(F.collect_set(F.when(~good, F.col("unit")))), " ").alias("damaged"),
         )
     kept_rows = ranked.where(first).withColumn("ingest_run_id", F.lit(run_id))
     return kept_rows.select(*schema.DOCUMENTS.fieldNames())

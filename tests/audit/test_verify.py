@@ -29,7 +29,7 @@ TAMPERINGS: dict[str, Column | str] = {
     "ops": "CAST(NULL AS STRING)",
     "words_before": "words_before + 1",
     "words_after": "words_after + 1",
-    "metadata": "'{\"license\": \"mine\"}'",
+    "metadata": '\'{"license": "mine"}\'',
     "url": "'https://elsewhere.example'",
     "source": "'c4'",
     "snapshot": "'three'",

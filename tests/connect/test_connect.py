@@ -77,4 +77,4 @@ def test_no_module_touches_the_jvm_or_an_rdd_without_a_check() -> None:
         if hits := re.findall(r"\._jvm\b|\._jsparkSession|\._jdf|\.rdd\b|\.sparkContext|\._sc\b|accumulator", code):
             found[path.name] = hits
     # Each behind a check: `parallelism`, the tasks at once of `gpus`, the progress bar, which goes without.
-    assert found == dict.fromkeys(("session.py", "gpus.py", "tasks.py"), [".sparkContext"])
+    assert found == {name: [".sparkContext"] for name in ("session.py", "gpus.py", "tasks.py")}

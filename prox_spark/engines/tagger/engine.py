@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from importlib import resources
 from pathlib import Path
 
 from prox_spark.chunks import WordTokenizer
 from prox_spark.engines.seam import Completion, Prompt
-
-WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "tagger.safetensors"
-"""The weights that ship."""
 
 TAGGER_VERSION = 1
 """Part of the fingerprint: raise it with every change of what the same weights answer."""
@@ -22,18 +21,26 @@ TAGGER_VERSION = 1
 _NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)
 
 
+@contextmanager
+def shipped_weights() -> Iterator[Path]:
+    """Give the file with the weights that ship: itself, or a copy where the package is in a zip."""
+    with resources.as_file(resources.files("prox_spark") / "models" / "tagger.safetensors") as path:
+        yield path
+
+
 class TaggerEngine:
     """Answer prompts by judging lines."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        """Read the weights.
+    def __init__(self, weights: Path | None = None) -> None:
+        """Read the weights; None takes those that ship.
 
         Raises:
             EngineError: They cannot be read.
         """
         from prox_spark.engines.tagger.model import TaggerModel  # with numpy, which importing engines shall not cost
 
-        self._model = TaggerModel.from_file(weights)
+        with nullcontext(weights) if weights else shipped_weights() as path:
+            self._model = TaggerModel.from_file(path)
         self._tokenizer = WordTokenizer()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -67,10 +68,11 @@ def split(recipe: CausalRecipe) -> tuple[list[GoldPage], list[GoldPage]]:
 
 
 def _taught(pages: Sequence[GoldPage], teacher: str) -> list[GoldPage]:
-    from prox_spark.engines.tagger import WEIGHTS
+    from prox_spark.engines.tagger import shipped_weights
     from prox_spark.engines.tagger.model import TaggerModel
 
-    model = TaggerModel.from_file(WEIGHTS if teacher == "shipped" else Path(teacher))
+    with shipped_weights() if teacher == "shipped" else nullcontext(Path(teacher)) as path:
+        model = TaggerModel.from_file(path)
     return [replace(page, keep=tuple(bool(v > 0) for v in model.judge(page.lines).keep)) for page in pages]
 
 
