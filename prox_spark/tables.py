@@ -224,7 +224,13 @@ class Lake:
         return next((made.version for made in self.versions(table, after=after) if made.commit == commit), None)
 
     def sql(self, query: str) -> DataFrame:
-        """Run a query in which the lake's tables and views go by their plain names."""
+        """Run a query in which the lake's tables and views go by their plain names.
+
+        Over Spark Connect the session stays in the lake's schema afterwards, as names are looked up when rows are read.
+        """
+        if not hasattr(self.spark, "_jvm"):
+            self.spark.sql(f"USE {self.database}")
+            return self.spark.sql(query)
         with self._current():
             return self.spark.sql(query)
 

@@ -130,15 +130,29 @@ class Invocation:
                     lake = Lake.open(spark, config.lake, create=create)
                 with watched(spark, reporter.tasks):
                     yield lake, reporter
-            except KeyboardInterrupt:
+            except BaseException as error:
+                if not was_interrupted(error):
+                    raise
                 if spark is not None:
                     with contextlib.suppress(Exception):
                         spark.interruptAll()
-                raise
+                raise KeyboardInterrupt from error
             finally:
                 if spark is not None and ours:
                     with contextlib.suppress(Exception):
                         spark.stop()
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Say whether an error is Ctrl-C, or came of cleaning up after it: a cut call leaves py4j no connection to use.
+
+    >>> was_interrupted(KeyboardInterrupt()), was_interrupted(ValueError())
+    (True, False)
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__context__
+    return seen is not None
 
 
 @contextlib.contextmanager

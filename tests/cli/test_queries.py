@@ -6,13 +6,17 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from py4j.protocol import Py4JNetworkError
 
 from prox_spark.cli import main
+from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import ask, distinct
+from prox_spark.config import load
 from prox_spark.errors import UserError
 from prox_spark.tables import Lake
 
@@ -125,7 +129,23 @@ def test_an_interrupt_stops_the_jobs_and_leaves_the_session_in_order(
     finally:
         over.set()
         thread.join()
+        late = time.monotonic() + 30  # a task that is told to end does so at its next row
+        while (left := list(jobs.getActiveJobsIds())) and time.monotonic() < late:
+            time.sleep(0.1)
+        spark.sparkContext.cancelAllJobs()  # so that a failure here stays one
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) == handler
     assert spark.range(3).count() == 3
-    assert list(jobs.getActiveJobsIds()) == []
+    assert left == []
+
+
+def test_an_interrupt_that_cut_a_call_to_the_jvm_is_one_too(lake: Lake) -> None:
+    def cut() -> None:
+        with Invocation(quiet=True).open(load(overrides=[f"lake={json.dumps(lake.location)}"])):
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise Py4JNetworkError("Answer from Java side is empty")
+
+    with pytest.raises(KeyboardInterrupt):
+        cut()

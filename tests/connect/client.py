@@ -8,6 +8,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from prox_spark import Lake, demo, register_functions, session
+from prox_spark.audit.diff import diff
 from prox_spark.config import load
 from prox_spark.history import history
 from prox_spark.modes import compare_modes
@@ -31,6 +32,7 @@ def main() -> None:
         "wrong_words": lake.sql(f"SELECT count(*) AS n FROM ({words}) WHERE words != words_after").collect()[0]["n"],
         "parsed": lake.sql("SELECT prox_parse('drop_doc()').ops[0].op AS op").collect()[0]["op"],
         "edits": lake.sql("SELECT count(*) AS n FROM edits WHERE status = 'applied'").collect()[0]["n"],
+        "diff": {key: value for key, value in diff(lake, 1, "latest").summary().items() if isinstance(value, int)},
         "differing": [item["differing"] for item in compare_modes(lake, config)],
     }
     print(json.dumps(told))

@@ -59,7 +59,7 @@ def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: 
     command = [sys.executable, "-W", "ignore", str(HERE / "client.py"), str(tmp_path / "lake")]
     environ = {**without_spark(), "SPARK_REMOTE": address}
     done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=280, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    assert done.returncode == 0, done.stdout + done.stderr[-9000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["documents"] == 193
     assert told["versions"] == [0, 1, 2, 3, 4]
@@ -67,6 +67,9 @@ def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: 
     assert told["dropped"][1] > told["dropped"][0]
     assert (told["wrong_words"], told["parsed"]) == (0, "drop_doc")
     assert told["edits"] > 100
+    diff = told["diff"]
+    assert diff["kept"] + diff["edited"] + diff["dropped"] == diff["documents"] == 193
+    assert diff["dropped"] > 0 < diff["edited"]
     assert told["differing"] == [0, 0]
 
 
