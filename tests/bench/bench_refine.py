@@ -7,8 +7,6 @@ else the machine does shows. Loading the model is counted apart everywhere. The 
 have very different lengths; what it says does not matter here.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
