@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium test-vllm check \
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks test-vllm check \
         format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate bench-apply bench-refine \
         bench-scale wheel clean
 
@@ -44,6 +44,9 @@ chaos: $(VENV)/.installed-dev  ## the same with 100 kills
 
 chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
 	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
+
+databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of conf/databricks
+	@$(BIN)/python tests/conf/get_databricks.py $(VENV)/databricks
 
 test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
 	@$(VLLM)/bin/python -m pytest tests/vllm_cpu

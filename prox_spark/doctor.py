@@ -20,7 +20,7 @@ import pyspark
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from prox_spark import __version__, engines, jars, java, local, schema
+from prox_spark import __version__, engines, jars, java, local, schema, tracking
 from prox_spark.config import Config, EngineSettings
 from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.session import active, cache_folder, delta_jars, session, wanted_delta
@@ -57,6 +57,7 @@ def check(config: Config, *, verbose: bool = False) -> list[Finding]:
         ("gpu", partial(_gpu, kinds)),
         *(("engine", partial(_engine, engine)) for engine in dict.fromkeys(kinds)),
         ("lake", partial(_lake, config.lake)),
+        *([("mlflow", partial(tracking.check, config.mlflow))] if config.mlflow.experiment else []),
         ("session", partial(_session, config, verbose=verbose)),
     ]
     return [_finding(name, run) for name, run in checks]

@@ -60,8 +60,8 @@ class Run:
         return Commit(self.run_id, self.command, self.pass_name, wave, self.passes, self.conf)
 
 
-def record(lake: Lake, run: Run, **columns: Any) -> None:
-    """Add the row of a finished run to `runs`.
+def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
+    """Add the row of a finished run to `runs`, and give it.
 
     Args:
         lake: The lake.
@@ -88,6 +88,7 @@ def record(lake: Lake, run: Run, **columns: Any) -> None:
     lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
     if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
         views.create(lake)  # they name versions: there is a new one, or old ones are gone
+    return row
 
 
 def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:

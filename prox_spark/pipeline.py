@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import gpus, ledger, standing, tables
+from prox_spark import gpus, ledger, standing, tables, tracking
 from prox_spark import passes as passes_
 from prox_spark import probe as probing
 from prox_spark.errors import LakeError
@@ -33,7 +33,7 @@ from prox_spark.views import COUNTS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from prox_spark.config import Config, IngestSettings
+    from prox_spark.config import Config, IngestSettings, MlflowSettings
     from prox_spark.sources import Adapter, Unit
 
 EDITED_WAVES = 16
@@ -137,6 +137,7 @@ def ingest(
     *,
     snapshot: str | None = None,
     settings: IngestSettings,
+    mlflow: MlflowSettings | None = None,
     progress: Progress | None = None,
 ) -> IngestSummary:
     """Bring files into `documents`, their bad records into `quarantine`, and publish the new documents to `corpus`.
@@ -147,6 +148,7 @@ def ingest(
         paths: Files, folders or globs, of any file system that Spark reads.
         snapshot: Name of the crawl; None takes it from the records or the paths.
         settings: How files become documents.
+        mlflow: Where the ingest is logged besides `runs`, if anywhere.
         progress: Called now and then.
 
     Raises:
@@ -162,7 +164,8 @@ def ingest(
     version = _publish(lake, started) if counted["documents"] else None
     summary = IngestSummary(started.run_id, **counted, corpus_version=version, seconds=started.seconds)
     if counted["documents"] or counted["quarantined"]:
-        ledger.record(lake, started, corpus_version=version, counts=_ingest_counts(lake, counted, version))
+        row = ledger.record(lake, started, corpus_version=version, counts=_ingest_counts(lake, counted, version))
+        tracking.log(mlflow, tracking.written(lake.location, row, {"ingest": settings.model_dump()}))
     return summary
 
 
@@ -206,7 +209,8 @@ def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | Non
         gpu_seconds=total.gpu_seconds,
         engine=this.engine.kind,
     )
-    ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, config))
+    row = ledger.record(lake, started, fingerprint=this.fingerprint, **_refine_record(summary, config))
+    tracking.log(config.mlflow, tracking.written(lake.location, row, tracking.settings_of(config)))
     return summary
 
 
@@ -241,7 +245,7 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
     total = sum(counts[name] for name in COUNTS)
     tell(progress, f"apply {pass_name}", total, total)
     if version is not None:
-        ledger.record(
+        row = ledger.record(
             lake,
             started,
             fingerprint=passes[-1].fingerprint,
@@ -250,6 +254,7 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
             versions_read={"corpus": before},
             versions_written={"corpus": version},
         )
+        tracking.log(config.mlflow, tracking.written(lake.location, row, tracking.settings_of(config)))
     return ApplySummary(started.run_id, pass_name, version, **counts, seconds=started.seconds)
 
 

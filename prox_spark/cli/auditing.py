@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prox_spark import __version__
 from prox_spark.cli import audit_screens as screens
 from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.errors import UserError
+
+if TYPE_CHECKING:
+    from prox_spark.config import Config
+    from prox_spark.tables import Lake
 
 Version = Annotated[
     str | None, typer.Argument(metavar="[VERSION]", help="A number or a tag; else the newest.", show_default=False)
@@ -205,8 +210,25 @@ def report(
 
         with progress.waiting("writing the report"):
             page = write(lake, version, gallery=gallery, seed=seed)
-    try:
-        target.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
+        try:
+            target.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot write {output}: {error.strerror}") from error
+        if config.mlflow.experiment is not None:
+            _log_report(lake, version, page, config)
     screens.reported(options, str(target), len(page.encode()))
+
+
+def _log_report(lake: Lake, version: str | None, page: str, config: Config) -> None:
+    from prox_spark import ledger, tracking
+    from prox_spark.audit.tags import resolve
+
+    number = resolve(lake, version)
+    logged = tracking.Logged(
+        name=f"report of version {number}",
+        params={"command": "report"},
+        metrics=ledger.outcome_counts(lake, number),
+        tags={"lake": lake.location, "corpus_version": number, "package_version": __version__},
+        files={"report.html": page},
+    )
+    tracking.log(config.mlflow, logged)

@@ -128,7 +128,15 @@ def ingest(
     with options.open(config) as (lake, progress):
         from prox_spark import pipeline
 
-        summary = pipeline.ingest(lake, source, paths, snapshot=snapshot, settings=config.ingest, progress=progress)
+        summary = pipeline.ingest(
+            lake,
+            source,
+            paths,
+            snapshot=snapshot,
+            settings=config.ingest,
+            mlflow=config.mlflow,
+            progress=progress,
+        )
     screens.ingested(options, config.lake, summary)
 
 

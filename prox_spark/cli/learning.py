@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -116,6 +117,8 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
         (out / "scores.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
         (out / "scores.svg").write_text(evaluation.plot(rows, who=settings.kind), encoding="utf-8")
+    if config.mlflow.experiment is not None:
+        _log_scores(rows, settings, config)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -123,6 +126,34 @@ def evaluate(
     for level in ("lines", "documents"):
         if chosen := [row for row in rows if row.level == level]:
             console.print(_table(chosen, settings.kind))
+
+
+def _log_scores(rows: list[Row], settings: EngineSettings, config: Config) -> None:
+    from prox_spark import __version__, evaluation, tracking
+
+    own = [row for row in rows if row.who == settings.kind and row.page_type == "all"]
+    logged = tracking.Logged(
+        name="evaluate",
+        params={"command": "evaluate", **{f"engine.{key}": value for key, value in settings.model_dump().items()}},
+        metrics={
+            f"{row.level}/{re.sub('[^A-Za-z0-9_. -]', '-', row.source)}/{name}": value
+            for row in own
+            for name, value in _scores(row).items()
+        },
+        tags={"package_version": __version__},
+        files={
+            "scores.json": json.dumps([asdict(row) for row in rows], indent=1),
+            "scores.svg": evaluation.plot(rows, who=settings.kind),
+            "prox.yaml": tracking.as_file(tracking.settings_of(config)),
+        },
+    )
+    tracking.log(config.mlflow, logged)
+
+
+def _scores(row: Row) -> dict[str, float | None]:
+    found = row.summary
+    f1 = found.kept_f1_pooled if row.level == "documents" else found.kept_f1
+    return {"pages": found.pages, "kept_f1": f1.value, "removed_f1": found.removed_f1.value, "parsed": found.parsed}
 
 
 def _engine(config: Config, kind: str | None) -> EngineSettings:

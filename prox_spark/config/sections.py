@@ -171,6 +171,16 @@ class RefineSettings(Section):
     gpu_hour_price: Annotated[_Float, Field(ge=0.0)] | None = None
 
 
+class MlflowSettings(Section):
+    """Say where commands are logged in MLflow.
+
+    Attributes:
+        experiment: Name of the experiment; None logs nothing.
+    """
+
+    experiment: _Text | None = None
+
+
 def _spark_value(value: object) -> object:
     """Write a YAML scalar as Spark does: true, 8, 0.5."""
     if isinstance(value, bool):
@@ -186,6 +196,9 @@ class Config(Section):
         spark: Spark settings for a session that prox_spark starts itself.
         engine: The engine of all passes that name no other.
         passes: The passes of `run`, in order.
+        ingest: How files become documents.
+        refine: How texts are handed to the engine.
+        mlflow: Where commands are logged besides the table `runs`.
     """
 
     lake: _Text = "lake"
@@ -197,6 +210,7 @@ class Config(Section):
     )
     ingest: IngestSettings = IngestSettings()
     refine: RefineSettings = RefineSettings()
+    mlflow: MlflowSettings = MlflowSettings()
 
     @field_validator("spark")
     @classmethod
