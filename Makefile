@@ -82,8 +82,8 @@ bench-apply: $(VENV)/.installed  ## apply in documents a second
 bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
 	@$(VLLM)/bin/python tests/bench/bench_refine.py
 
-bench-scale: $(VENV)/.installed  ## ingest and both passes at three sizes up to 1 GB: time and peak memory
-	@$(BIN)/python tests/bench/bench_scale.py
+bench-scale: $(VENV)/.installed  ## time and memory of three sizes up to 1 GB, written into docs/scale.md
+	@$(BIN)/python tests/bench/bench_scale.py --page docs/scale.md
 
 wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
 	@$(BIN)/python conf/cluster/wheel.py --to dist

@@ -21,12 +21,12 @@ worker)
   master=${2:?spark://HOST:7077, as the master prints it}
   options=()
   if command -v nvidia-smi > /dev/null; then
-    # The worker offers its GPUs to executors; prox.yaml asks for one a task.
+    # The worker offers its GPUs to executors; prox.yaml asks for one each.
     resources=$(mktemp --suffix=.conf)
     here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
     {
       echo "spark.worker.resource.gpu.amount $(nvidia-smi --list-gpus | wc -l)"
-      echo "spark.worker.resource.gpu.discoveryScript $here/../emr/get_gpus.sh"
+      echo "spark.worker.resource.gpu.discoveryScript $here/../gpu/discover_gpus.sh"
     } > "$resources"
     options+=(--properties-file "$resources")
   fi

@@ -32,3 +32,18 @@ def test_settings_of_a_cluster_mark_what_is_to_be_filled_in(name: str) -> None:
     for line in lines:
         if re.search(r"HOST|model: |lake: ", line) and not line.lstrip().startswith("#"):
             assert "FILL IN" in line, line
+
+
+def test_workers_of_a_standalone_cluster_get_every_package_that_they_import() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("dependencies = [")[1].split("\n]")[0]
+    needed = set(re.findall(r'^    "([a-z0-9-]+)', text, re.M))
+    driver = {
+        "delta-spark",
+        "typer",
+        "rich",
+        "jinja2",
+        "vl-convert-python",
+    }  # they come with the wheel, where one types
+    page = (ROOT / "conf" / "standalone" / "README.md").read_text(encoding="utf-8")
+    installed = page.split("pip install", 1)[1].split("\n    #")[0]
+    assert {name for name in needed - driver if not re.search(rf"[\s\"]{name}\b", installed)} == set()
