@@ -26,7 +26,7 @@ from prox_spark.errors import SessionError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that a command waits for MLflow: its own retries go on for minutes."""
 
 INSTALL = "MLflow is not installed: pip install 'prox-spark[mlflow]'"

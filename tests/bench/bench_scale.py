@@ -219,8 +219,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def growth(rows: list[dict[str, Any]]) -> list[str]:
-    """Say what 100 MB more cost, from one size to the next: equal numbers are linear growth."""
+    """Say what 100 MB more cost, from one size to the next: equal numbers are linear growth. Then what a TB would."""
     said = []
+    cpu = 0.0
     for less, more in itertools.pairwise(rows):
         hundreds = (more["megabytes"] - less["megabytes"]) / 100
         cpu, wall = (
@@ -230,6 +231,11 @@ def growth(rows: list[dict[str, Any]]) -> list[str]:
             f"- From {less['megabytes']} to {more['megabytes']} MB, each 100 MB more took {wall:.1f} s "
             f"({cpu:.1f} s of CPU)."
         )
+    hours = cpu * 10_000 / 3600  # 1 TB is 10,000 times 100 MB
+    said.append(
+        f"- At the last of these rates, everything but the model takes {hours:,.0f} core hours for 1 TB of JSON and "
+        f"{100 * hours:,.0f} for 100 TB."
+    )
     return said
 
 

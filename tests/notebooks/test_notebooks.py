@@ -57,7 +57,7 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, desk: Path, monkeypatch:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(desk)}})
+    client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(desk)}})
     client.execute()
     if "PROX_SPARK_KEEP_NOTEBOOKS" in os.environ:  # to look at them
         nbformat.write(notebook, Path(os.environ["PROX_SPARK_KEEP_NOTEBOOKS"]) / path.name)
