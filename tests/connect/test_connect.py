@@ -58,7 +58,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", str(HERE / "client.py"), str(tmp_path / "lake")]
     environ = {**without_spark(), "SPARK_REMOTE": address}
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=280, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=900, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr[-9000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["documents"] == 193
