@@ -93,14 +93,14 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
 
 def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     """Give, by run id, the passes that the corpus rows of a run have gone through; a few numbers per command."""
-    rows = lake.read("runs").where("corpus_version IS NOT NULL").select("run_id", "passes").toLocalIterator()
-    return {row["run_id"]: json.loads(row["passes"] or "[]") for row in rows}
+    published = (row for row in views.entries(lake) if row["corpus_version"] is not None)
+    return {row["run_id"]: json.loads(row["passes"] or "[]") for row in published}
 
 
 def heal(lake: Lake) -> None:
     """Enter the corpus versions that `runs` does not know: a command was killed between its two commits."""
-    known = lake.read("runs").agg(F.max("corpus_version")).first()
-    newest = -1 if known is None or known[0] is None else int(known[0])
+    known = (row["corpus_version"] for row in views.entries(lake))
+    newest = max((int(version) for version in known if version is not None), default=-1)
     for version in lake.versions("corpus", after=newest):
         commit = version.commit
         run = Run(commit.run_id, commit.command, commit.pass_name, conf=commit.conf or "{}", passes=commit.passes)
@@ -123,6 +123,14 @@ def counted(rows: DataFrame) -> dict[str, int]:
     for name in ("before", "after"):
         counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
     return counts
+
+
+def outcomes() -> tuple[Column, ...]:
+    """Give the counts of `outcome_counts` as aggregates, for an observation of corpus rows as they are written."""
+    return (
+        *(F.count_if(F.col("outcome") == name).alias(name) for name in COUNTS),
+        *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")),
+    )
 
 
 def usage() -> tuple[Column, ...]:

@@ -44,6 +44,8 @@ LOCAL = {
     "spark.databricks.delta.properties.defaults.checkpointInterval": "100",
     # Web pages take 13 MB where snappy takes 21, at the same cost to write and less to read.
     "spark.sql.parquet.compression.codec": "zstd",
+    # A task keeps the files of a few snapshots open at once; it would sort whole texts by snapshot otherwise.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Web pages are large rows: 10,000 of them in one Arrow batch are 30 MB and more, on both sides of the socket.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",

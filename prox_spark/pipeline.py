@@ -9,7 +9,8 @@ done is finished first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
@@ -17,17 +18,18 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import gpus, ledger, standing, tables, tracking
+from prox_spark import gpus, ledger, standing, tables, tracking, views
 from prox_spark import passes as passes_
 from prox_spark import probe as probing
 from prox_spark.errors import LakeError
 from prox_spark.ledger import Run
 from prox_spark.passes import Pass
-from prox_spark.session import parallelism
+from prox_spark.session import parallelism, shares_disk
 from prox_spark.stages import apply as applying
 from prox_spark.stages import ingest as ingesting
 from prox_spark.stages import refine as refining
 from prox_spark.tables import Lake
+from prox_spark.tally import Tally, watched
 from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 EDITED_WAVES = 16
 """Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
+
+EMPTY = 0
+"""The version of `documents` that creates the table; only an ingest makes another."""
 
 MODELS = ("transformers", "vllm", "openai")
 """Kinds of engines that a model stands behind: one that may not fit the profile."""
@@ -52,12 +57,14 @@ class Step:
         done: Documents (or texts) done so far.
         total: All of them; 0 while unknown.
         tokens: Prompt and output tokens so far.
+        exact: False where the total is an estimate.
     """
 
     stage: str
     done: int
     total: int
     tokens: int = 0
+    exact: bool = True
 
 
 Progress = Callable[[Step], None]
@@ -159,12 +166,15 @@ def ingest(
     recover(lake)
     started = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=passes_.chain(()))
     tell(progress, "ingest", 0)
-    counted = _ingest_documents(lake, started, adapter, units, snapshot, settings)
+    with _live(lake, progress, Step("ingest", 0, 0), _bytes(units)) as tally:
+        counted = _ingest_documents(lake, started, adapter, units, snapshot, settings, tally)
     tell(progress, "publish", counted["documents"])
+    first = not lake.exists("corpus")
     version = _publish(lake, started) if counted["documents"] else None
     summary = IngestSummary(started.run_id, **counted, corpus_version=version, seconds=started.seconds)
     if counted["documents"] or counted["quarantined"]:
-        row = ledger.record(lake, started, corpus_version=version, counts=_ingest_counts(lake, counted, version))
+        counts = counted | _outcomes(lake, counted, version, first=first)
+        row = ledger.record(lake, started, corpus_version=version, counts=counts)
         tracking.log(mlflow, tracking.written(lake.location, row, {"ingest": settings.model_dump()}))
     return summary
 
@@ -235,14 +245,17 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
     if before is None:
         raise LakeError(f"the lake {lake.location} holds no documents yet; run prox-spark ingest first")
     started = Run.start("apply", pass_name=pass_name, conf=_pass_conf(config, passes[-1]), passes=passes_.chain(passes))
-    tell(progress, f"apply {pass_name}", 0, lake.count("corpus"))
+    total = lake.count("corpus")
+    tell(progress, f"apply {pass_name}", 0, total)
     rows, touched = standing.applied(lake, passes, version=before, run_id=started.run_id)
-    version = None
+    version, counts = None, dict.fromkeys((*COUNTS, "words_before", "words_after"), 0)
     if touched:
-        inside = tables.predicate(touched)
-        version = lake.replace(rows.where(inside), started.commit(), where=inside, after=before)
-    counts = ledger.outcome_counts(lake, version)
-    total = sum(counts[name] for name in COUNTS)
+        inside, seen = tables.predicate(touched), Observation()
+        written = rows.where(inside).observe(seen, *ledger.outcomes())
+        version = lake.replace(written, started.commit(), where=inside, after=before)
+        counts = {name: int(number) for name, number in seen.get.items()}
+    if sum(counts[name] for name in COUNTS) != total:  # some partitions were not touched
+        counts = ledger.outcome_counts(lake, version)
     tell(progress, f"apply {pass_name}", total, total)
     if version is not None:
         row = ledger.record(
@@ -260,6 +273,8 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
 
 def recover(lake: Lake) -> None:
     """Finish what a killed command left half done: publish its documents, write its row of `runs`."""
+    if not lake.exists("corpus") and lake.newest("documents") <= EMPTY:
+        return
     ledger.heal(lake)
     published = lake.read("corpus").select("doc_id")
     if lake.count("documents") == published.count():
@@ -289,22 +304,53 @@ def tell(progress: Progress | None, stage: str, done: int, total: int = 0, token
         progress(Step(stage, done, total, tokens))
 
 
+@contextmanager
+def _live(lake: Lake, progress: Progress | None, begun: Step, size: int = 0) -> Iterator[Tally | None]:
+    """Tell what the workers do beyond `begun` while a job of theirs runs, where they share a disk with this process.
+
+    Args:
+        lake: The lake.
+        progress: Whoever listens.
+        begun: What was done before.
+        size: Bytes of the whole input, where nothing else says how much there is to do.
+    """
+    if progress is None or not shares_disk(lake.spark):
+        yield None
+        return
+
+    def told(documents: int, tokens: int, read: int) -> None:
+        done = begun.done + documents
+        total = round(done * size / read) if 0 < read < size else begun.total
+        if documents and (not total or done < total):  # the last step is told by the job's own count
+            progress(Step(begun.stage, done, total, begun.tokens + tokens, exact=not size))
+
+    with watched(told) as tally:
+        yield tally
+
+
 # -- ingest, step by step ----------------------------------------------------------------------------------------------
 
 
 def _ingest_documents(
-    lake: Lake, started: Run, adapter: Adapter, units: list[Unit], snapshot: str | None, settings: IngestSettings
+    lake: Lake,
+    started: Run,
+    adapter: Adapter,
+    units: list[Unit],
+    snapshot: str | None,
+    settings: IngestSettings,
+    tally: Tally | None,
 ) -> dict[str, int]:
     """Write the new documents in one commit, then the bad records of the units that have some; give the counts."""
     before = lake.newest("documents")
-    have = lake.read("documents").where(F.col("source") == adapter.name).select("doc_id", "shard")
-    found = ingesting.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings)
+    found = ingesting.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings, tally=tally)
     seen = Observation()
+    have = lake.read("documents").where(F.col("source") == adapter.name).select("doc_id", "shard")
+    is_first = before <= EMPTY
     new = ingesting.documents(
         found,
-        None if have.isEmpty() else have,
+        None if is_first else have,
         run_id=started.run_id,
-        shards=_shards(lake, settings),
+        shards=settings.shards if is_first else shards(lake, settings),
         partitions=_files_to_write(lake, units, settings),
         observation=seen,
     )
@@ -323,12 +369,20 @@ def _ingest_documents(
 
 def _files_to_write(lake: Lake, units: list[Unit], settings: IngestSettings) -> int:
     # Web text takes about as many bytes in the zstd pages of Parquet as it takes in a compressed dump.
-    size = sum(part.end - part.start for unit in units for part in unit.slices)
-    return max(parallelism(lake.spark), ceil(size / settings.target_file_bytes))
+    return max(parallelism(lake.spark), ceil(_bytes(units) / settings.target_file_bytes))
 
 
-def _ingest_counts(lake: Lake, counted: dict[str, int], version: int | None) -> dict[str, int]:
-    return counted | (ledger.outcome_counts(lake, version) if version is not None else {})
+def _bytes(units: list[Unit]) -> int:
+    return sum(part.end - part.start for unit in units for part in unit.slices)
+
+
+def _outcomes(lake: Lake, counted: dict[str, int], version: int | None, *, first: bool) -> dict[str, int]:
+    """Count the corpus that an ingest left, by outcome; the first one leaves what it has just counted."""
+    if version is None:
+        return {}
+    if first:
+        return {**dict.fromkeys((*COUNTS, "words_before", "words_after"), 0), "not_run": counted["documents"]}
+    return ledger.outcome_counts(lake, version)
 
 
 def _publish(lake: Lake, started: Run) -> int:
@@ -381,12 +435,12 @@ def _refine_record(summary: RefineSummary, config: Config) -> dict[str, object]:
     }
 
 
-def pending(lake: Lake, passes: tuple[Pass, ...], config: Config) -> tuple[DataFrame, bool, DataFrame]:
+def pending(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame, bool, DataFrame]:
     """Give the texts that the last of `passes` reads, whether they lie in shards, and which still lack a program.
 
     Those are rows of hash, shard and number of copies, from the one anti join behind resume, re-runs and new dumps.
     """
-    source, in_shards = standing.texts(lake, passes, _shards(lake, config.ingest))
+    source, in_shards = standing.texts(lake, passes, shards)
     have = lake.read("programs").where(applying.is_of(passes[-1])).select("text_sha256")
     distinct = source.groupBy("text_sha256", "shard").agg(F.count(F.lit(1)).alias("copies"))
     return source, in_shards, distinct.join(have, "text_sha256", "left_anti")
@@ -406,27 +460,29 @@ def _refine_waves(
     lake: Lake, started: Run, passes: tuple[Pass, ...], config: Config, progress: Progress | None
 ) -> tuple[int, Usage]:
     this = passes[-1]
-    source, in_shards, lacking = pending(lake, passes, config)
-    shards = _shards(lake, config.ingest)
+    number = shards(lake, config.ingest)
+    source, in_shards, lacking = pending(lake, passes, number)
     stage = f"refine {this.name}"
     share = gpus.share(lake.spark, this.engine, config.refine.partitions)
     waiting = lacking.persist()
     try:
         total, copies = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum("copies"), F.lit(0))).collect()[0]
-        waves = min(ceil(total / config.refine.wave_texts), shards if in_shards else EDITED_WAVES)
+        waves = min(ceil(total / config.refine.wave_texts), number if in_shards else EDITED_WAVES)
         tell(progress, stage, 0, total)
         usage = Usage(duplicates_saved=copies - total)
         if waves:
             _preflight(source, waiting, this, share, config)
         for wave in range(waves):
-            mine = F.col("shard").between(wave * shards // waves, (wave + 1) * shards // waves - 1)
+            mine = F.col("shard").between(wave * number // waves, (wave + 1) * number // waves - 1)
             here = source.where(mine).join(waiting.where(mine).select("text_sha256"), "text_sha256", "left_semi")
             seen = Observation()
-            frame = refining.refine(
-                here, this, run_id=started.run_id, share=share, batch_texts=config.refine.batch_texts
-            )
-            counted = frame.observe(seen, *ledger.usage(), *refining.spent())
-            lake.append("programs", counted, started.commit(wave))
+            begun = Step(stage, usage.texts, total, usage.prompt_tokens + usage.output_tokens)
+            with _live(lake, progress, begun) as tally:
+                frame = refining.refine(
+                    here, this, run_id=started.run_id, share=share, batch_texts=config.refine.batch_texts, tally=tally
+                )
+                counted = frame.observe(seen, *ledger.usage(), *refining.spent())
+                lake.append("programs", counted, started.commit(wave))
             usage = usage.plus(**seen.get)
             tell(progress, stage, usage.texts, total, usage.prompt_tokens + usage.output_tokens)
         return waves, usage
@@ -434,11 +490,11 @@ def _refine_waves(
         waiting.unpersist()
 
 
-def _shards(lake: Lake, settings: IngestSettings) -> int:
+def shards(lake: Lake, settings: IngestSettings) -> int:
     """Give the number of shards of the lake: what its first ingest was told, for life."""
-    ingests = lake.read("runs").where("command = 'ingest' AND conf LIKE '%shards%'")
-    first = ingests.orderBy("run_id").select("conf").first()
-    return int(json.loads(first["conf"])["shards"]) if first else settings.shards
+    ingests = sorted((row["run_id"], row["conf"]) for row in views.entries(lake) if row["command"] == "ingest")
+    told = (json.loads(conf or "{}").get("shards") for _, conf in ingests)
+    return int(next((number for number in told if number), settings.shards))
 
 
 def _pass_conf(config: Config, this: Pass) -> str:

@@ -67,7 +67,7 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
     """
     passes = pipeline.up_to(config, pass_name)
     this = passes[-1]
-    source, _, pending = pipeline.pending(lake, passes, config)
+    source, _, pending = pipeline.pending(lake, passes, pipeline.shards(lake, config.ingest))
     share = gpus.share(lake.spark, this.engine)
     waiting = source.join(pending.select("text_sha256"), "text_sha256", "left_semi").dropDuplicates(["text_sha256"])
     total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(this))), F.lit(0))).collect()[0]

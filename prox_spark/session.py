@@ -186,6 +186,11 @@ def _silence_query_logs() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def shares_disk(spark: SparkSession) -> bool:
+    """Say whether the workers run on this machine, as far as the session tells."""
+    return hasattr(spark, "_jvm") and str(spark.conf.get("spark.master", None)).startswith("local")
+
+
 def parallelism(spark: SparkSession) -> int:
     """Give the number of tasks that can run at once, as far as the session tells; over Connect it is a guess."""
     if hasattr(spark, "_jvm"):

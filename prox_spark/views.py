@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyspark.sql import Row
+
     from prox_spark.tables import Lake
 
 COUNTS = ("kept", "edited", "dropped", "failed", "not_run")
@@ -44,9 +46,20 @@ def create(lake: Lake) -> None:
     _view(lake, "versions", _versions(lake))
     if lake.exists("corpus"):
         _view(lake, "refined", f"SELECT * FROM {lake.name('corpus')} WHERE text IS NOT NULL")
-        made = lineage(lake)
+        entered = entries(lake)
+        made, oldest = _lineage(entered, None), _readable_from(entered)
         _view(lake, "edits", edits(lake, made))
-        _view(lake, "removed", _removed(lake, made))
+        _view(lake, "removed", _removed(lake, made, oldest))
+
+
+def entries(lake: Lake) -> list[Row]:
+    """Give what `runs` says of versions of the corpus and of ingests: a few numbers per command.
+
+    All that a command wants to know of the commands before it is read by this one query, which Spark compiles once.
+    """
+    wanted = lake.read("runs").where("corpus_version IS NOT NULL OR command IN ('ingest', 'maintain', 'forget')")
+    oldest = "CAST(get_json_object(counts, '$.readable_from') AS BIGINT) AS readable_from"
+    return wanted.selectExpr("corpus_version", "run_id", "command", "passes", "conf", oldest).collect()
 
 
 def lineage(lake: Lake, version: int | None = None) -> tuple[Made, ...]:
@@ -56,13 +69,22 @@ def lineage(lake: Lake, version: int | None = None) -> tuple[Made, ...]:
         lake: The lake.
         version: The version; None takes the newest.
     """
-    oldest = readable_from(lake)
-    made = lake.read("runs").where("corpus_version IS NOT NULL").orderBy("corpus_version", ascending=False)
-    columns = ("corpus_version", "run_id", "command", "passes", "conf")
+    return _lineage(entries(lake), version)
+
+
+def _lineage(entered: Iterable[Row], version: int | None) -> tuple[Made, ...]:
+    entered = tuple(entered)
+    oldest = _readable_from(entered)
+    made = sorted((row[:5] for row in entered if row[0] is not None), key=lambda row: row[0], reverse=True)
     return tuple(
-        Made(number, run_id, tuple(passes), max(number, oldest))
-        for number, run_id, passes in _standing(made.select(*columns).toLocalIterator(), version)
+        Made(number, run_id, tuple(passes), max(number, oldest)) for number, run_id, passes in _standing(made, version)
     )
+
+
+def _readable_from(entered: Iterable[Row]) -> int:
+    """Give the oldest version of the corpus that maintenance and purges have left readable."""
+    cleaning = (row for row in entered if row["command"] in ("maintain", "forget"))
+    return max((int(row["readable_from"]) for row in cleaning if row["readable_from"] is not None), default=0)
 
 
 def _standing(rows: Iterable[Sequence[Any]], version: int | None) -> Iterable[tuple[int, str, list[dict[str, Any]]]]:
@@ -80,13 +102,6 @@ def _standing(rows: Iterable[Sequence[Any]], version: int | None) -> Iterable[tu
             yield int(number), run_id, gone
 
 
-def readable_from(lake: Lake) -> int:
-    """Give the oldest version of the corpus that maintenance and purges have left readable."""
-    cleaned = lake.read("runs").where("command IN ('maintain', 'forget')")
-    row = cleaned.selectExpr("max(CAST(get_json_object(counts, '$.readable_from') AS BIGINT))").first()
-    return 0 if row is None or row[0] is None else int(row[0])
-
-
 def edits(lake: Lake, made: Iterable[Made]) -> str:
     """Write the query for the operations of some versions, one row each."""
     # A version holds the operations of the pass that made it; those of the passes before are in theirs.
@@ -101,13 +116,12 @@ def edits(lake: Lake, made: Iterable[Made]) -> str:
     return " UNION ALL ".join(parts)
 
 
-def _removed(lake: Lake, made: Sequence[Made]) -> str:
+def _removed(lake: Lake, made: Sequence[Made], oldest: int) -> str:
     """Write the query for what applied operations took out: one row per removed line or replaced string.
 
     Operations name lines of the text before their pass, which is in the version before, or in `documents` for one that
     came later than that version.
     """
-    oldest = readable_from(lake)
     editing = [(item, before) for item, before in zip(made, (*made[1:], None), strict=False) if item.version >= oldest]
     parts = []
     for item, before in editing:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prox_spark import config as configuration
-from prox_spark import pipeline
+from prox_spark import ledger, pipeline
 from prox_spark.errors import ConfigError, LakeError, RunError, SourceError
 from prox_spark.history import document, history
 from prox_spark.tables import Commit, Lake
@@ -180,6 +180,29 @@ def test_equal_texts_cost_the_engine_once(lake: Lake, settings: Config, tmp_path
     ingest(lake, settings, write_pages(tmp_path / "same.jsonl", many))
     assert pipeline.refine(lake, "doc", config=settings).texts == 1
     assert pipeline.apply(lake, "doc", config=settings).kept == 20
+
+
+def test_nothing_of_a_document_is_in_the_logs_of_delta(lake: Lake, settings: Config, tmp_path: Path) -> None:
+    ingest(lake, settings, write_pages(tmp_path / "one.jsonl", {"https://a.example/secret": "A sentence of my own."}))
+    pipeline.run(lake, settings)
+    logs = [file.read_text() for file in Path(lake.folder or "").glob("*/_delta_log/*.json")]
+    assert sum("numRecords" in log for log in logs) >= 4  # there are statistics, of other columns
+    assert not [log for log in logs if "A sentence" in log or "a.example" in log]
+
+
+def test_the_counts_of_a_version_are_those_of_its_rows(
+    lake: Lake, settings: Config, pages: str, tmp_path: Path
+) -> None:
+    ingest(lake, settings, pages)
+    ingest(
+        lake, settings, write_pages(tmp_path / "more.jsonl", {"https://a.example/more": "Another page, found later."})
+    )
+    pipeline.run(lake, settings)
+    counts = {row["version"]: row for row in lake.sql("SELECT * FROM versions").collect()}
+    assert len(counts) > 2
+    for version, row in counts.items():
+        counted = ledger.outcome_counts(lake, version)
+        assert {name: row[name] or 0 for name in counted} == counted
 
 
 def test_waves_are_commits_of_their_own(lake: Lake, settings: Config, tmp_path: Path) -> None:

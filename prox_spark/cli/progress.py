@@ -48,6 +48,7 @@ class Reporter:
         self._started = 0.0
         self._written = 0.0
         self._written_whole = False
+        self._tasks: tuple[int, float] = (0, 0.0)
 
     def __enter__(self) -> Reporter:
         self._bar.start()
@@ -73,7 +74,8 @@ class Reporter:
             self._finish()
             self._begin(step)
         if self._task is not None:
-            self._bar.update(self._task, total=step.total or None, completed=step.done, tokens=step.tokens, tasks="")
+            total, tokens, exact = step.total or None, step.tokens, step.exact
+            self._bar.update(self._task, total=total, completed=step.done, tokens=tokens, exact=exact, tasks="")
         if 0 < step.total <= step.done or self._clock() - self._written >= LINE_SECONDS:
             self._write(step)
 
@@ -82,11 +84,16 @@ class Reporter:
         task = self._task
         if task is None:
             return
-        self._bar.update(task, tasks=f"{done:,} of {total:,} tasks")
         now = self._clock()
+        if self._tasks[0] != total:  # another of Spark's stages has begun
+            self._tasks = (total, now)
+        spent = now - self._tasks[1]
+        left = f", {duration(spent / done * (total - done))} left" if 0 < done < total and spent > 0 else ""
+        text = f"{done:,} of {total:,} tasks{left}"
+        self._bar.update(task, tasks=text)
         if now - self._written >= LINE_SECONDS:
             self._written = now
-            self._write_line(f"{done:,} of {total:,} tasks, {duration(now - self._started)}")
+            self._write_line(f"{text}, {duration(now - self._started)}")
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -119,14 +126,15 @@ class Reporter:
     def _write(self, step: Step) -> None:
         self._written = self._clock()
         self._written_whole = 0 < step.total <= step.done
-        self._write_line(numbers(step.done, step.total, step.tokens, self._clock() - self._started))
+        elapsed = self._clock() - self._started
+        self._write_line(numbers(step.done, step.total, step.tokens, elapsed, exact=step.exact))
 
     def _write_line(self, text: str) -> None:
         if self._shown and not self._console.is_terminal:
             self._console.print(Text(f"{self._stage}: {text}"))
 
 
-def numbers(done: float, total: float | None, tokens: int, elapsed: float) -> str:
+def numbers(done: float, total: float | None, tokens: int, elapsed: float, *, exact: bool = True) -> str:
     """Write documents, tokens a second and time left, as far as they are known.
 
     >>> numbers(500, 2000, 90_000, 30)
@@ -134,7 +142,7 @@ def numbers(done: float, total: float | None, tokens: int, elapsed: float) -> st
     """
     parts = []
     if total:
-        parts.append(f"{done:,.0f} of {total:,.0f} documents")
+        parts.append(f"{done:,.0f} of {'' if exact else 'about '}{total:,.0f} documents")
     elif done:
         parts.append(f"{done:,.0f} documents")
     if tokens and elapsed > 0:
@@ -166,5 +174,6 @@ class _Numbers(ProgressColumn):
         elapsed = (task.finished_time if task.finished else task.elapsed) or 0.0
         if not task.fields.get("counted", True):
             return Text(duration(elapsed), style="dim")
-        known = [numbers(task.completed, task.total, task.fields.get("tokens", 0), elapsed), task.fields.get("tasks")]
+        told, exact = task.fields.get("tokens", 0), task.fields.get("exact", True)
+        known = [numbers(task.completed, task.total, told, elapsed, exact=exact), task.fields.get("tasks")]
         return Text(", ".join(part for part in known if part), style="dim")

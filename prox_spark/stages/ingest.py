@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
+    from prox_spark.tally import Counter, Tally
+
     Batches = Iterator[pa.RecordBatch]
 
 __all__ = ["adapter", "documents", "files", "quarantined", "records"]
@@ -82,7 +84,13 @@ def files(spark: SparkSession, source: Adapter, paths: Sequence[str], *, setting
 
 
 def records(
-    spark: SparkSession, work: Sequence[Unit], source: Adapter, *, snapshot: str | None = None, settings: Settings
+    spark: SparkSession,
+    work: Sequence[Unit],
+    source: Adapter,
+    *,
+    snapshot: str | None = None,
+    settings: Settings,
+    tally: Tally | None = None,
 ) -> DataFrame:
     """Read the records of all units, one Spark task a unit; columns as in RECORDS.
 
@@ -92,6 +100,7 @@ def records(
         source: The adapter.
         snapshot: Name of the crawl; None takes it from the records or the paths.
         settings: Says which records are too large.
+        tally: Told of the records that are read, and of the slices that are done with.
 
     Raises:
         SourceError: The snapshot cannot be the name of a folder.
@@ -104,9 +113,9 @@ def records(
     ]
     frames = []
     if opened or not handed:
-        frames.append(_opened(spark, opened).mapInArrow(_read_units(reader), RECORDS))
+        frames.append(_opened(spark, opened).mapInArrow(_read_units(reader, tally), RECORDS))
     if handed:
-        frames.append(_handed_over(spark, handed).mapInArrow(_read_contents(reader), RECORDS))
+        frames.append(_handed_over(spark, handed).mapInArrow(_read_contents(reader, tally), RECORDS))
     return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
 
 
@@ -213,27 +222,43 @@ def _handed_over(spark: SparkSession, numbered: Sequence[tuple[int, Slice]]) -> 
                          "joined", "left")  # fmt: skip
 
 
-def _read_units(reader: Reader) -> Callable[[Batches], Batches]:
+def _read_units(reader: Reader, tally: Tally | None) -> Callable[[Batches], Batches]:
     def read(work: Batches) -> Batches:
+        counter = None if tally is None else tally.counter()
         for batch in work:
             for row in batch.to_pylist():
                 slices = [_slice(part) for part in row["slices"]]
-                yield from batches(reader.slices(slices), source=reader.adapter.name, unit=row["unit"])
+                size = sum(part.end - part.start for part in slices)
+                records = reader.slices(slices)
+                yield from _counted(batches(records, source=reader.adapter.name, unit=row["unit"]), counter, size)
 
     return read
 
 
-def _read_contents(reader: Reader) -> Callable[[Batches], Batches]:
+def _read_contents(reader: Reader, tally: Tally | None) -> Callable[[Batches], Batches]:
     def read(work: Batches) -> Batches:
+        counter = None if tally is None else tally.counter()
         for batch in work:
             for row in range(batch.num_rows):
                 name, other, unit = (batch.column(key)[row].as_py() for key in ("path", "joined", "unit"))
                 source = memory_input(name, batch.column("content")[row].as_buffer())
                 content = batch.column("joined_content")[row].as_buffer()
                 joined = None if content is None else memory_input(other, content)
-                yield from batches(reader.records(source, joined=joined), source=reader.adapter.name, unit=unit)
+                records = reader.records(source, joined=joined)
+                yield from _counted(batches(records, source=reader.adapter.name, unit=unit), counter, source.size)
 
     return read
+
+
+def _counted(found: Batches, counter: Counter | None, size: int) -> Batches:
+    """Tell the counter of the records of `size` bytes of input as they go by."""
+    for batch in found:
+        if counter is not None:
+            counter.add(batch.num_rows)
+        yield batch
+    if counter is not None:
+        counter.add(size=size)
+        counter.write()
 
 
 def _slice(row: dict[str, Any]) -> Slice:

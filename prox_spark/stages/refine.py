@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from prox_spark.passes import Pass
+    from prox_spark.tally import Tally
 
 GENERATED = tuple(name for name in schema.PROGRAMS.fieldNames() if name not in ("run_id", "generated_at"))
 
@@ -37,7 +38,9 @@ BUNCH = 256
 """Rows that go back to Spark together."""
 
 
-def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, batch_texts: int) -> DataFrame:
+def refine(
+    texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, batch_texts: int, tally: Tally | None = None
+) -> DataFrame:
     """Write one program per distinct text.
 
     Args:
@@ -46,6 +49,7 @@ def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, bat
         run_id: The command that writes.
         share: Spark tasks, and what each asks of its executor.
         batch_texts: Prompts per call of an engine that cannot take more while it answers.
+        tally: Told of each text that is done.
 
     Returns:
         Rows of `programs`, with the columns `SPENT` for whoever sums them up.
@@ -54,7 +58,7 @@ def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, bat
     # Long texts go first: what is left at a task's end is short, and batches that are padded hold alike.
     distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
     ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
-    writer = _writer(pass_, batch_texts)
+    writer = _writer(pass_, batch_texts, tally)
     if share.profile is None:
         generated = ordered.mapInArrow(writer, _written())
     else:
@@ -225,7 +229,9 @@ def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _writer(pass_: Pass, batch_texts: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _writer(
+    pass_: Pass, batch_texts: int, tally: Tally | None
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
@@ -236,11 +242,21 @@ def _writer(pass_: Pass, batch_texts: int) -> Callable[[Iterator[pa.RecordBatch]
             for batch in batches
             for pair in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         )
-        for rows in _bunches(task.rows(texts), BUNCH):
+        rows_ = task.rows(texts) if tally is None else _counted(task.rows(texts), tally)
+        for rows in _bunches(rows_, BUNCH):
             rows[-1] |= task.spent()
             yield pa.RecordBatch.from_pylist(rows, schema=kind)
 
     return write
+
+
+def _counted(rows: Iterator[dict[str, Any]], tally: Tally) -> Iterator[dict[str, Any]]:
+    counter = tally.counter()
+    for row in rows:
+        used = ((chunk.get("prompt_tokens") or 0) + (chunk.get("output_tokens") or 0) for chunk in row["chunks"])
+        counter.add(1, tokens=sum(used))
+        yield row
+    counter.write()
 
 
 def _bunches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:

@@ -55,9 +55,17 @@ def test_spark_tasks_show_how_far_a_step_of_unknown_length_is() -> None:
             clock.now = float(second)
             reporter.tasks(second, 40)
     assert stream.getvalue().splitlines() == [
-        "ingest: 10 of 40 tasks, 10 s",
-        "ingest: 20 of 40 tasks, 20 s",
+        "ingest: 10 of 40 tasks, 27 s left, 10 s",
+        "ingest: 20 of 40 tasks, 19 s left, 20 s",
         "ingest: 25 s",
+    ]
+
+
+def test_an_estimated_total_says_so() -> None:
+    steps = [(float(second), Step("ingest", second * 100, 4000, exact=False)) for second in range(12)]
+    assert reported([*steps, (12.0, Step("ingest", 4000, 0))]).splitlines() == [
+        "ingest: 1,000 of about 4,000 documents, 30 s left",
+        "ingest: 12 s",
     ]
 
 

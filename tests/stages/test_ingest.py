@@ -18,6 +18,7 @@ from prox_spark import schema
 from prox_spark.errors import SourceError
 from prox_spark.sources import Unit
 from prox_spark.stages import ingest
+from prox_spark.tally import Tally
 
 pytestmark = pytest.mark.spark
 
@@ -116,6 +117,18 @@ def test_every_unit_is_a_partition_of_its_own(spark: SparkSession, tmp_path: Pat
     rows = found(spark, work=work).select("unit", F.spark_partition_id().alias("partition")).collect()
     assert sorted(row["unit"] for row in rows) == list(range(23))
     assert sorted(row["partition"] for row in rows) == list(range(23))
+
+
+def test_a_tally_is_told_of_every_record_and_byte(spark: SparkSession, tmp_path: Path) -> None:
+    path = write(tmp_path, "in/a.json", b"".join(line(f"Page {n}") for n in range(300)) + b"not JSON\n")
+    write(tmp_path, "in/b.json", line("One more"))
+    adapter = ingest.adapter("c4", Given())
+    work = ingest.files(spark, adapter, [str(tmp_path / "in")], settings=Given())
+    (tmp_path / "tally").mkdir()
+    tally = Tally(str(tmp_path / "tally"))
+    assert ingest.records(spark, work, adapter, settings=Given(), tally=tally).count() == 302
+    size = sum(file.stat().st_size for file in Path(path).parent.iterdir())
+    assert tally.sums() == (302, 0, size)
 
 
 def test_integers_are_hashed_as_spark_hashes_them(spark: SparkSession) -> None:
