@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks test-vllm check \
-        format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate bench-apply bench-refine \
+        format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate accelerator bench-apply bench-refine \
         bench-scale wheel clean
 
 help:  ## list the commands
@@ -76,7 +76,10 @@ train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from it
 evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
 	@$(BIN)/prox-spark evaluate $(DATA)
 
-bench-apply: $(VENV)/.installed  ## apply in documents a second
+accelerator: $(VENV)/.installed  ## build the optional compiled word counter, which needs a JDK (docs/apply-speed.md)
+	@$(BIN)/python accelerator/build.py
+
+bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF
 	@$(BIN)/python tests/bench/bench_apply.py
 
 bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers

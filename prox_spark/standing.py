@@ -82,7 +82,7 @@ def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str)
     """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
     programs = lake.read("programs")
     for number, item in enumerate(passes):
-        rows = applying.apply(rows, programs, item, index=number, run_id=run_id)
+        rows = applying.apply(rows, programs, item, index=number, run_id=run_id, before=passes[:number])
     return rows
 
 
@@ -96,10 +96,12 @@ def applied(
     have = programs.where(is_of(this)).select("text_sha256")
     moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
     if not _lost(rows, index):
-        return applying.apply(rows, programs, this, index=index, run_id=run_id).drop(AT), _partitions(moved)
+        straight = applying.apply(rows, programs, this, index=index, run_id=run_id, before=passes[:-1])
+        return straight.drop(AT), _partitions(moved)
     replayed = _replayed(lake, rows, passes, index, run_id).where(F.col(AT) == len(passes))
     stayed = rows.where(_is_lost(index)).join(replayed.select("doc_id"), "doc_id", "left_anti")
-    straight = applying.apply(rows.where(~_is_lost(index)), programs, this, index=index, run_id=run_id)
+    ready = rows.where(~_is_lost(index))
+    straight = applying.apply(ready, programs, this, index=index, run_id=run_id, before=passes[:-1])
     touched = _partitions(moved.union(replayed.select("source", "snapshot")))
     return straight.unionByName(replayed).unionByName(stayed).drop(AT), touched
 

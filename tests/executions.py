@@ -51,10 +51,17 @@ def chunk_row(program: ChunkProgram) -> dict[str, Any]:
     }
 
 
-def run(spark: SparkSession, cases: Sequence[Case], execution: Column) -> list[Row]:
-    """Execute all cases in one job; give the value of `execution` for each, in order."""
-    rows = [(number, text, [chunk_row(one) for one in chunks]) for number, (text, chunks) in enumerate(cases)]
-    frame = spark.createDataFrame(rows, CASES).select("number", execution.alias("value"))
+def run(
+    spark: SparkSession, cases: Sequence[Case], execution: Column, known: Sequence[int | None] | None = None
+) -> list[Row]:
+    """Execute all cases in one job; give the value of `execution` for each, in order; `known` is a column for it."""
+    numbers = known or [None] * len(cases)
+    rows = [
+        (number, text, [chunk_row(one) for one in chunks], numbers[number])
+        for number, (text, chunks) in enumerate(cases)
+    ]
+    schema_of_rows = StructType([*CASES.fields, StructField("known", IntegerType())])
+    frame = spark.createDataFrame(rows, schema_of_rows).select("number", execution.alias("value"))
     return [row.value for row in sorted(frame.collect(), key=lambda row: row.number)]
 
 

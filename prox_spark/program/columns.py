@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def execute(
-    text: Column | str, chunks: Column | str, *, level: Level = "chunk", policy: Policy | None = None
+    text: Column | str,
+    chunks: Column | str,
+    *,
+    level: Level = "chunk",
+    policy: Policy | None = None,
+    known_words: Column | str | None = None,
+    compiled: bool = False,
 ) -> Column:
     """Execute the programs of a text's chunks.
 
@@ -28,13 +34,18 @@ def execute(
         text: The document; NULL gives a struct of NULLs.
         chunks: `programs.chunks`, an array of `schema.CHUNK`; NULL and empty mean a program without operations.
         level: `document` for the answer of a document pass, which keeps or drops and edits nothing.
+        known_words: The words of `text` as the policy's mode counts them, so that they are not counted again; NULL
+            where they are not known.
+        compiled: Count words with the accelerator's function, which the session must have (see docs/apply-speed.md).
 
     Returns:
         A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),
         `words_before` and `words_after`. Select it once, under a name, and take its fields in a later select: Spark
         executes an expression as often as it is written, and a filter on a field is one more time.
     """
-    return _bound(execution_sql(level, policy or Policy()), text=text, chunks=chunks).alias("execution")
+    known = F.lit(None) if known_words is None else F.col(known_words) if isinstance(known_words, str) else known_words
+    body = execution_sql(level, policy or Policy(), compiled=compiled)
+    return _bound(body, text=text, chunks=chunks, words=known.cast("int")).alias("execution")
 
 
 def apply_program(
@@ -53,22 +64,26 @@ def apply_program(
     return _bound(_program_sql(policy), text=text, ops=given).alias("text")
 
 
-def words(text: Column | str, *, mode: Mode = "strict") -> Column:
-    """Count the words of a text as the executor of `mode` counts them."""
-    return _bound(words_sql(mode), text=text).alias("words")
+def words(text: Column | str, *, mode: Mode = "strict", compiled: bool = False) -> Column:
+    """Count the words of a text as the executor of `mode` counts them; `compiled` as in `execute`."""
+    return _bound(words_sql(mode, compiled=compiled), text=text).alias("words")
 
 
-def words_sql(mode: Mode) -> str:
+def words_sql(mode: Mode, *, compiled: bool = False) -> str:
     """Give the SQL text that counts the words of `px.text`."""
-    return columns_words.words("px.text", mode=mode)
+    return columns_words.counter(mode, compiled=compiled)("px.text")
 
 
-def execution_sql(level: Level, policy: Policy) -> str:
-    """Give the SQL text of an execution over `px`, a struct of `text` and `chunks`."""
-    if policy.mode == "reference":
-        body = columns_reference.execute_document() if level == "document" else columns_reference.execute_chunks()
+def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> str:
+    """Give the SQL text of an execution over `px`, a struct of `text`, `chunks` and `words` (NULL if not known)."""
+    count = columns_words.counter(policy.mode, compiled=compiled)
+    if level == "document":
+        strict = policy.mode == "strict"
+        body = (columns_strict if strict else columns_reference).execute_document(count)
+    elif policy.mode == "reference":
+        body = columns_reference.execute_chunks(count)
     else:
-        body = columns_strict.execute_document(policy) if level == "document" else columns_strict.execute_chunks(policy)
+        body = columns_strict.execute_chunks(policy, count)
     nothing = result("string(NULL)", "string(NULL)", "string(NULL)", "NULL", "NULL", "NULL")
     return f"IF(px.text IS NULL, {nothing}, {body})"
 
@@ -86,7 +101,7 @@ def program_sql(ops: str, policy: Policy) -> str:
         "named_struct('chunk_index', int(NULL), 'line_start', int(NULL), 'line_end', int(NULL), 'completion', '', "
         f"'ops', {ops}, 'problems', array(), 'reference_ops', {ops}, 'reference_errors', 0)"
     )
-    bound = f"named_struct('text', px.text, 'chunks', array({chunk}))"
+    bound = f"named_struct('text', px.text, 'chunks', array({chunk}), 'words', int(NULL))"
     return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")
 
 
@@ -109,5 +124,5 @@ def _program_sql(policy: Policy) -> str:
         "'scope_end', o.scope_end)))"
     )
     chunks = columns_words.let("oj", operations, f"transform({scopes}, sj -> {chunk})")
-    bound = f"named_struct('text', px.text, 'chunks', {chunks})"
+    bound = f"named_struct('text', px.text, 'chunks', {chunks}, 'words', int(NULL))"
     return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")

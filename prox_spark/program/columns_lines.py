@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from prox_spark.program.columns_words import let, slice_of, words
-from prox_spark.program.operations import Mode
+from prox_spark.program.columns_words import Counter, let, slice_of
 
 
 def fate(chunk: str, operation: str, reason: str, applied: str, found: str = "0", words_removed: str = "0") -> str:
@@ -49,12 +48,23 @@ def kept() -> str:
     return f"concat(flatten({between}), {slice_of('nl', 'gp.next', 'size(nl)')})"
 
 
-def word_counts(mode: Mode) -> str:
-    """Count the words before and after; removed lines were counted for their fates, so nothing is counted twice.
+def word_counts(count: Counter) -> str:
+    """Count the words before and after, and nothing twice: removed lines were counted for their fates.
 
-    That needs ranges which do not overlap and a text in which nothing was replaced; otherwise both texts are counted.
+    Where the ranges do not overlap and nothing was replaced, one count gives the other; else both texts are counted.
     """
     overlap = "exists(transform(rg, (r, i) -> i > 0 AND r.first <= get(rg, i - 1).last), v -> v)"
     removed = "aggregate(op, 0, (n, f) -> n + f.words_removed)"
-    counted = f"transform(array(tx, IF(rp OR {overlap}, px.text, NULL)), w -> {words('w', mode=mode)})"
-    return let("wc", counted, f"named_struct('before', coalesce(wc[1], wc[0] + {removed}), 'after', wc[0])")
+    after = "IF(ap OR px.words IS NULL, tx, NULL)"
+    before = "IF(ap AND px.words IS NULL, px.text, NULL)"
+    counted = f"transform(array({after}, {before}), w -> {count('w')})"
+    counts = (
+        f"named_struct('before', coalesce(px.words, wc[1], wc[0] + {removed}), "
+        f"'after', coalesce(wc[0], px.words - {removed}))"
+    )
+    return let("ap", f"rp OR {overlap}", let("wc", counted, counts))
+
+
+def words_before(count: Counter) -> str:
+    """Give the words of `px.text`, counted unless they are known."""
+    return f"coalesce(px.words, {count('px.text')})"

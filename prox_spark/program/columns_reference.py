@@ -8,15 +8,15 @@ The lambda variables, beside those of `columns_lines`:
 
 from __future__ import annotations
 
-from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts
-from prox_spark.program.columns_words import NEWLINE, join, let, slice_of, split, words
+from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts, words_before
+from prox_spark.program.columns_words import NEWLINE, Counter, join, let, slice_of, split
 from prox_spark.program.reference import GROWTH_FACTOR, GROWTH_FLOOR, MAX_ERRORS, MAX_REMOVED, MIN_WORDS
 
 _BLANK, _NOT_FOUND, _GROWS = -1, -2, -3
 _CHUNK = "named_struct('chunk_index', c.chunk_index, 'line_start', c.line_start, 'line_end', c.line_end)"
 
 
-def execute_document() -> str:
+def execute_document(count: Counter) -> str:
     """Drop the document if the letters "drop" stand anywhere in the answer, and keep it otherwise."""
     verdict = (
         "named_struct('op', IF(contains(c.completion, 'drop'), 'drop_doc', 'keep_doc'), 'line_start', int(NULL), "
@@ -27,17 +27,17 @@ def execute_document() -> str:
     answer = result(
         "IF(dr, NULL, px.text)", "IF(dr, 'dropped', 'kept')", "IF(dr, 'drop_doc', NULL)", "op", "wb", "IF(dr, 0, wb)"
     )
-    return let("op", fates, let("dr", dropped, let("wb", words("px.text", mode="reference"), answer)))
+    return let("op", fates, let("dr", dropped, let("wb", words_before(count), answer)))
 
 
-def execute_chunks() -> str:
+def execute_chunks(count: Counter) -> str:
     """Execute the programs of all chunks at once on the whole text, as the published code does."""
     placed = f"transform({operations('c.reference_ops')}, o -> named_struct('c', {_CHUNK}, 'o', o))"
     every = f"flatten(transform({present('px.chunks', 'c')}, c -> {placed}))"
     edited = "CASE WHEN size(rg) > 0 THEN " + let("gp", gaps(), join(kept())) + " WHEN rp THEN nm.text ELSE px.text END"
     lines = f"IF(exists(pl, k -> k.o.op = 'remove_lines'), {split('nm.text')}, NULL)"
-    body = let("tx", edited, let("wd", word_counts("reference"), let("er", _errors(), _outcome())))
-    fates = let("op", f"transform(pl, (k, i) -> {_fate()})", let("rg", _ranges(), body))
+    body = let("tx", edited, let("wd", word_counts(count), let("er", _errors(), _outcome())))
+    fates = let("op", f"transform(pl, (k, i) -> {_fate(count)})", let("rg", _ranges(), body))
     changed = let("rp", "exists(nm.found, n -> n > 0)", let("nl", lines, fates))
     return let("pl", every, let("nm", _normalized(), changed))
 
@@ -67,19 +67,19 @@ def _replace() -> str:
     return f"IF({blank}, {_acc('nm.text', str(_BLANK))}, {let('ct', found, replaced)})"
 
 
-def _fate() -> str:
+def _fate(count: Counter) -> str:
     """Give the fate of operation `k` at place `i`, before it is known whether the program has too many errors."""
     reason = (
         f"CASE nm.found[i] WHEN {_BLANK} THEN 'blank_source' WHEN {_NOT_FOUND} THEN 'not_found' "
         f"WHEN {_GROWS} THEN 'grows' END"
     )
-    counted = f"transform(array(k.o.source, coalesce(k.o.target, '')), w -> {words('w', mode='reference')})"
+    counted = f"transform(array(k.o.source, coalesce(k.o.target, '')), w -> {count('w')})"
     removed = let("wc", counted, "nm.found[i] * greatest(wc[0] - wc[1], 0)")
     normalize = fate(
         "k.c", "k.o", reason, "nm.found[i] > 0", "greatest(nm.found[i], 0)", f"IF(nm.found[i] > 0, {removed}, 0)"
     )
     clipped = "IF(coalesce(k.o.line_start, 0) < 0 OR coalesce(k.o.line_end, 0) >= size(nl), 'clipped', NULL)"
-    lines = words(join(slice_of("nl", "r.first", "r.last + 1")), mode="reference")
+    lines = count(join(slice_of("nl", "r.first", "r.last + 1")))
     inside = fate("k.c", "k.o", clipped, "true", "r.last - r.first + 1", lines)
     outside = fate("k.c", "k.o", "'outside_chunk'", "false")
     remove = let("r", _range("k.o"), f"IF(r.first <= r.last, {inside}, {outside})")

@@ -10,8 +10,8 @@ over the variables that the expression around it has bound:
 from __future__ import annotations
 
 from prox_spark.program.characters import RESERVED, WORD, Ranges, characters, regex_class
-from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts
-from prox_spark.program.columns_words import is_blank, join, let, literal, slice_of, split, words
+from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts, words_before
+from prox_spark.program.columns_words import Counter, is_blank, join, let, literal, slice_of, split
 from prox_spark.program.normalize import CANDIDATE, CLOSING, OPENING
 from prox_spark.program.operations import Policy
 
@@ -28,9 +28,8 @@ def has_operation(operations: str, names: str) -> str:
     return f"exists({operations}, q -> coalesce(q.op IN {names}, false))"
 
 
-def execute_document(policy: Policy) -> str:
-    """Keep or drop by the verdict alone."""
-    del policy  # the thresholds are for texts that were edited
+def execute_document(count: Counter) -> str:
+    """Keep or drop by the verdict alone; the policy's thresholds are for texts that were edited."""
     keeps = f"exists(ch, ck -> {has_operation('ck.ops', KEEPS)})"
     drops = f"exists(ch, ck -> {has_operation('ck.ops', DROPS)})"
     reason = (
@@ -48,18 +47,18 @@ def execute_document(policy: Policy) -> str:
         "wb",
         f"IF({dropped}, 0, wb)",
     )
-    verdict = let(
-        "vd", f"named_struct('keeps', {keeps}, 'drops', {drops})", let("wb", words("px.text", mode="strict"), answer)
-    )
+    verdict = let("vd", f"named_struct('keeps', {keeps}, 'drops', {drops})", let("wb", words_before(count), answer))
     return let("ch", _chunks(), verdict)
 
 
-def execute_chunks(policy: Policy) -> str:
+def execute_chunks(policy: Policy, count: Counter) -> str:
     """Execute each chunk's program inside its own lines, then decide what becomes of the document."""
     edited = "exists(ch, ck -> ck.edits AND NOT ck.keeps)"
     lines = f"IF({edited}, {split('px.text')}, NULL)"
     return let(
-        "ch", _chunks(), let("ls", lines, let("cr", f"transform(ch, ck -> {_chunk(policy)})", _document(policy)))
+        "ch",
+        _chunks(),
+        let("ls", lines, let("cr", f"transform(ch, ck -> {_chunk(policy, count)})", _document(policy, count))),
     )
 
 
@@ -72,7 +71,7 @@ def _chunks() -> str:
     return f"transform({present('px.chunks', 'c')}, c -> {let('oo', operations('c.ops'), chunk)})"
 
 
-def _chunk(policy: Policy) -> str:
+def _chunk(policy: Policy, count: Counter) -> str:
     """Give one chunk's result: its fates, its new text (NULL when it stays), and the ranges of lines it removes."""
     last = "coalesce(array_size(ls), 0) - 1"
     scope = (
@@ -82,7 +81,7 @@ def _chunk(policy: Policy) -> str:
     wrong = "size(filter(fo, f -> f.reason IS NOT NULL)) + ck.problems"
     trusted = f"{wrong} <= {policy.max_rejected_share!r}D * (size(fo) + ck.problems)"
     outcome = (
-        f"named_struct('fates', transform(fo, f -> {_fate()}), "
+        f"named_struct('fates', transform(fo, f -> {_fate(count)}), "
         f"'first', sc.first, 'last', sc.last, 'text', IF(ok, {_replaced_text()}, NULL), "
         f"'ranges', IF(ok, {_ranges()}, array()))"
     )
@@ -100,7 +99,7 @@ def _own_text() -> str:
     own = let(
         "x",
         join(slice_of("ls", "sc.first", "sc.last + 1")),
-        f"named_struct('text', x, 'reserved', {_holds('x', RESERVED)})",
+        f"named_struct('text', x, 'reserved', {_holds_reserved('x')})",
     )
     return f"IF(ck.normalizes AND NOT ck.keeps, {own}, NULL)"
 
@@ -116,7 +115,7 @@ def _refusal(policy: Policy) -> str:
         f"WHEN char_length({first}) < {policy.min_source_chars} THEN 'short_source' "
         f"WHEN {breaks} THEN 'spans_lines' "
         f"WHEN char_length({second}) > {policy.max_growth!r}D * char_length({first}) THEN 'grows' "
-        f"WHEN ct.reserved OR {_holds(f'concat({first}, {second})', RESERVED)} THEN 'reserved_character' END"
+        f"WHEN ct.reserved OR {_holds_reserved(f'concat({first}, {second})')} THEN 'reserved_character' END"
     )
     inside = "o.line_start BETWEEN sc.first AND sc.last AND o.line_end >= o.line_start"
     return (
@@ -132,6 +131,11 @@ def _refusal(policy: Policy) -> str:
 def _holds(text: str, ranges: Ranges) -> str:
     pattern = f"[{regex_class(ranges, 'java')}]"
     return f"({text} RLIKE {literal(pattern)})"
+
+
+def _holds_reserved(text: str) -> str:
+    """Say whether a text holds a reserved character; the two bytes that all of them start with are quick to miss."""
+    return f"(contains(CAST({text} AS BINARY), X'EFB7') AND {_holds(text, RESERVED)})"
 
 
 def _normalized(policy: Policy) -> str:
@@ -187,13 +191,13 @@ def _judged() -> str:
     return f"transform(co, (k, i) -> {judged})"
 
 
-def _fate() -> str:
+def _fate(count: Counter) -> str:
     """Give the fate of operation `f` now that it is known whether the chunk's program is trusted (`ok`)."""
     refused = fate("ck", "f.o", "coalesce(f.reason, 'mostly_rejected')", "false")
     end = "least(f.o.line_end, sc.last)"
     removed = f"array({join(slice_of('ls', 'f.o.line_start', f'{end} + 1'))})"
     strings = f"IF(f.o.op = 'remove_lines', {removed}, array(f.o.source, coalesce(f.o.target, '')))"
-    counted = f"transform({strings}, w -> {words('w', mode='strict')})"
+    counted = f"transform({strings}, w -> {count('w')})"
     edit = fate(
         "ck",
         "f.o",
@@ -222,13 +226,13 @@ def _ranges() -> str:
     return f"transform({removes}, f -> named_struct('first', f.o.line_start, 'last', least(f.o.line_end, sc.last)))"
 
 
-def _document(policy: Policy) -> str:
+def _document(policy: Policy, count: Counter) -> str:
     """Put the chunks' results together: the text that is left, its words, the outcome."""
     gone = "array_sort(flatten(cr.ranges))"
     changed = "exists(cr, c -> c.text IS NOT NULL)"
     left = let("nl", f"IF(rp, {_replaced_lines()}, ls)", let("gp", gaps(), join(kept())))
     edited = f"CASE WHEN size(rg) = 0 AND NOT rp THEN px.text ELSE {left} END"
-    body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", word_counts("strict"), _outcome(policy))))
+    body = let("tx", edited, let("op", "flatten(cr.fates)", let("wd", word_counts(count), _outcome(policy))))
     return let("rg", gone, let("rp", changed, body))
 
 
@@ -244,7 +248,7 @@ def _replaced_lines() -> str:
 def _outcome(policy: Policy) -> str:
     reason = (
         "CASE WHEN exists(op, f -> f.op = 'drop_doc' AND f.status = 'applied') THEN 'drop_doc' "
-        f"WHEN tx != px.text AND {is_blank('tx')} THEN 'nothing_left' "
+        "WHEN tx != px.text AND wd.after = 0 THEN 'nothing_left' "  # no words is blank, and trimming reads every byte
         f"WHEN wd.after < {policy.min_words} THEN 'too_few_words' "
         f"WHEN wd.after < {policy.min_kept_share!r}D * wd.before THEN 'too_little_kept' END"
     )

@@ -14,12 +14,20 @@ counted by splitting.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prox_spark.program.characters import UNSPACED, WHITESPACE, Ranges, characters, regex_class
 from prox_spark.program.operations import Mode
 
 NEWLINE = "char(10)"
 MARK = "\ufdef"
 """Stands for a place while an operation looks at it; never valid in text that is interchanged."""
+
+COMPILED = "prox_count_words"
+"""The SQL function of the optional accelerator (`accelerator/CountWords.java`): the UTF-8 bytes, whether strict."""
+
+Counter = Callable[[str], str]
+"""Gives the SQL text that counts the words of a SQL expression."""
 
 _GROUP = 8
 
@@ -67,6 +75,14 @@ def split(text: str) -> str:
 def is_blank(text: str) -> str:
     """Say whether a text is empty or whitespace only."""
     return f"trim(BOTH {literal(characters(WHITESPACE))} FROM {text}) = ''"
+
+
+def counter(mode: Mode, *, compiled: bool = False) -> Counter:
+    """Give what counts words as `mode` does: Spark's own expressions, or the accelerator's function."""
+    if compiled:
+        strict = "true" if mode == "strict" else "false"
+        return lambda text: f"{COMPILED}(CAST({text} AS BINARY), {strict})"
+    return lambda text: words(text, mode=mode)
 
 
 def words(text: str, *, mode: Mode) -> str:

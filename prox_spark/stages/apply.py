@@ -6,6 +6,7 @@ beside the columns of `corpus`, the number of passes that each row has gone thro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -36,7 +37,15 @@ def is_of(pass_: Pass | PastPass) -> Column:
     return (F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint)
 
 
-def apply(rows: DataFrame, programs: DataFrame, pass_: Pass | PastPass, *, index: int, run_id: str) -> DataFrame:
+def apply(
+    rows: DataFrame,
+    programs: DataFrame,
+    pass_: Pass | PastPass,
+    *,
+    index: int,
+    run_id: str,
+    before: Sequence[Pass | PastPass] = (),
+) -> DataFrame:
     """Take the rows that stand before pass number `index` through it; all others come out as they went in.
 
     A row without a program stays where it is, so that a later command can take it on. A row that an earlier pass
@@ -48,6 +57,8 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass | PastPass, *, index
         pass_: The pass.
         index: 0-based number of the pass in its chain.
         run_id: Written to the rows that were executed.
+        before: The passes that the rows have gone through. Where all counted words as this pass does, `words_after` is
+            the words of the text and they are not counted again.
 
     Returns:
         As many rows as came in, with the same columns.
@@ -61,7 +72,9 @@ def apply(rows: DataFrame, programs: DataFrame, pass_: Pass | PastPass, *, index
     )
     joined = rows.withColumn("key", key).join(mine, on="key", how="left")
     executable = F.col("found") & F.col("error").isNull()
-    result = columns.execute("text", "chunks", level=pass_.level, policy=pass_.policy)
+    counted = all(earlier.policy.mode == pass_.policy.mode for earlier in before) and len(before) == index
+    known = F.col("words_after") if counted else None
+    result = columns.execute("text", "chunks", level=pass_.level, policy=pass_.policy, known_words=known)
     executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
     changed = _columns(pass_, index, run_id)
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))

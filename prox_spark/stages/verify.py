@@ -62,7 +62,7 @@ def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes:
     for index, item in enumerate(passes):
         reaches = (F.col(AT) == index) & F.col("text").isNotNull()
         going = going.withColumn("previous", F.when(reaches, F.col("text")).otherwise(F.col("previous")))
-        going = apply(going, programs, item, index=index, run_id="")
+        going = apply(going, programs, item, index=index, run_id="", before=passes[:index])
     wrong = F.array(*_wrong(len(passes), _from_operations(passes)))
     found = going.select(F.col("doc_id").alias("key"), F.explode(F.filter(wrong, F.isnotnull)).alias("w"))
     return found.select("w.check", "key", "w.detail")

@@ -1,10 +1,13 @@
 """Measure executing programs: the JVM's expressions, the Python twin alone, and the twin inside a pandas UDF.
 
-python tests/bench/bench_apply.py [PARQUET with the columns text and keep] [--rounds 3] [--copies 4]
+python tests/bench/bench_apply.py [PARQUET with the columns text and keep] [--rounds 3] [--copies 4] [--jar JAR]
 
-Each page's `keep` labels become the programs of its chunks, as a perfect model would write them. All three run from
-this process on one core, by turns; the best round counts, because other work on the machine only slows a round. The
-ratios are of CPU time, which a busy machine changes less.
+Each page's `keep` labels become the programs of its chunks, as a perfect model would write them. All run from this
+process on one core, by turns; the best round counts, because other work on the machine only slows a round. The ratios
+are of CPU time, which a busy machine changes less. The rows are in memory for all of them, and `rows alone` is what
+Spark needs to hand the same rows on without executing anything. `JVM, words known` is a pass after one that counted the
+words; `JVM, compiled words` is the optional accelerator (`make accelerator`). In the mode reference the Python twin
+does what the published executor does, at about its speed.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from prox_spark import schema
 from prox_spark.chunks import WordTokenizer, chunk
+from prox_spark.functions import register_accelerator
 from prox_spark.program import ChunkProgram, Policy, chunk_program, columns, execute_operations
 
 ROWS = StructType([StructField("text", StringType()), StructField("chunks", ArrayType(schema.CHUNK))])
@@ -77,9 +81,12 @@ def from_row(row: Any) -> ChunkProgram:
     )
 
 
-def jvm(frame: DataFrame, policy: Policy) -> Callable[[], None]:
-    executed = frame.select(columns.execute("text", "chunks", policy=policy))
-    return lambda: executed.write.format("noop").mode("overwrite").save()
+def sink(frame: DataFrame) -> Callable[[], None]:
+    return lambda: frame.write.format("noop").mode("overwrite").save()
+
+
+def jvm(frame: DataFrame, policy: Policy, known: str | None = None, *, compiled: bool = False) -> Callable[[], None]:
+    return sink(frame.select(columns.execute("text", "chunks", policy=policy, known_words=known, compiled=compiled)))
 
 
 def twin(pages: list[tuple[str, Program]], policy: Policy) -> Callable[[], None]:
@@ -106,8 +113,9 @@ def pandas_udf(frame: DataFrame, policy: Policy) -> Callable[[], None]:
                 }
             )
 
-    executed = frame.mapInPandas(execute, "text string, outcome string, fates string, words bigint")
-    return lambda: executed.write.format("noop").mode("overwrite").save()
+    return sink(
+        frame.select("text", "chunks").mapInPandas(execute, "text string, outcome string, fates string, words bigint")
+    )
 
 
 def session() -> SparkSession:
@@ -140,12 +148,35 @@ def measure(spark: SparkSession, runs: dict[str, Callable[[], None]], megabytes:
                 wall[name] = min(wall[name], time.perf_counter() - start)
                 cpu[name] = min(cpu[name], cpu_seconds(spark) - used)
     for name in runs:
-        ratio = cpu["pandas UDF"] / cpu[name]
+        twin, udf = cpu["Python twin"] / cpu[name], cpu["pandas UDF"] / cpu[name]
         print(
-            f"    {name:<12}{megabytes / wall[name]:7.1f} MB/s, {megabytes / cpu[name]:7.1f} MB per CPU second, "
-            f"{ratio:5.2f} x the pandas UDF",
+            f"    {name:<20}{megabytes / wall[name]:7.1f} MB/s, {megabytes / cpu[name]:7.1f} MB per CPU second, "
+            f"{twin:5.2f} x the twin, {udf:5.2f} x the pandas UDF",
             flush=True,
         )
+
+
+def in_memory(spark: SparkSession, pages: list[tuple[str, Program]], modes: list[str], copies: int) -> DataFrame:
+    """Give the pages with their programs and, for each mode, their words."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [(text, [chunk_row(one) for one in program]) for text, program in pages]
+        frame = spark.createDataFrame(rows, ROWS).coalesce(1)
+        for _ in range(copies):
+            frame.write.mode("append").parquet(folder)
+        counts = [columns.words("text", mode=mode).alias(mode) for mode in modes]
+        return spark.read.parquet(folder).coalesce(1).select("*", *counts).localCheckpoint()
+
+
+def contestants(
+    stored: DataFrame, pages: list[tuple[str, Program]], mode: str, *, compiled: bool
+) -> dict[str, Callable[[], None]]:
+    """Give what is measured, by name."""
+    policy = Policy(mode=mode)
+    runs = {"rows alone": sink(stored.select("text", "chunks")), "JVM": jvm(stored, policy)}
+    runs["JVM, words known"] = jvm(stored, policy, mode)
+    if compiled:
+        runs["JVM, compiled words"] = jvm(stored, policy, compiled=True)
+    return runs | {"Python twin": twin(pages, policy), "pandas UDF": pandas_udf(stored, policy)}
 
 
 def main() -> None:
@@ -156,27 +187,22 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=4)
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
     parser.add_argument("--modes", default="strict,reference")
+    built = Path(__file__).resolve().parents[2] / "build" / "prox-count-words.jar"
+    parser.add_argument("--jar", type=Path, default=built, help="the accelerator; left out where there is none")
     arguments = parser.parse_args()
     table = pq.read_table(arguments.pages, columns=["text", "keep"]).to_pylist()
     spark = session()
+    if arguments.jar.exists():
+        register_accelerator(spark, str(arguments.jar))
     for workload in arguments.workloads.split(","):
         pages = [(row["text"], programs(row["text"], row["keep"], workload)) for row in table]
-        size = sum(len(text.encode()) for text, _ in pages) / 1e6
-        with tempfile.TemporaryDirectory() as folder:
-            rows = [(text, [chunk_row(one) for one in program]) for text, program in pages]
-            frame = spark.createDataFrame(rows, ROWS).coalesce(1)
-            for _ in range(arguments.copies):
-                frame.write.mode("append").parquet(folder)
-            stored = spark.read.parquet(folder).coalesce(1)
-            calls = sum(len(one.operations) for _, program in pages for one in program)
-            print(f"{workload}: {len(pages)} pages, {size:.1f} MB, {calls} operations", flush=True)
-            for mode in arguments.modes.split(","):
-                policy = Policy(mode=mode)
-                print(f"  {mode}", flush=True)
-                copies = pages * arguments.copies
-                runs = {"JVM": jvm(stored, policy), "Python twin": twin(copies, policy)}
-                runs["pandas UDF"] = pandas_udf(stored, policy)
-                measure(spark, runs, size * arguments.copies, arguments.rounds)
+        print(f"{workload}: {len(pages)} pages", flush=True)
+        stored = in_memory(spark, pages, arguments.modes.split(","), arguments.copies)
+        copies = pages * arguments.copies
+        size = sum(len(text.encode()) for text, _ in copies) / 1e6
+        for mode in arguments.modes.split(","):
+            print(f"  {mode}", flush=True)
+            measure(spark, contestants(stored, copies, mode, compiled=arguments.jar.exists()), size, arguments.rounds)
     spark.stop()
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,12 +16,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from executions import CASES, Case, chunk_row, disagreements, execute_in_jvm, run
+from executions import CASES, Case, as_execution, chunk_row, disagreements, execute_in_jvm, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from prox_spark import schema
+from prox_spark.functions import register_accelerator
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
 from prox_spark.program.characters import UNSPACED, WHITESPACE, characters
 from prox_spark.program.columns_words import literal
@@ -26,6 +30,7 @@ from prox_spark.program.columns_words import literal
 pytestmark = pytest.mark.spark
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 BOTH = pytest.mark.parametrize("mode", ["strict", "reference"])
 POLICIES = [
     Policy(),
@@ -157,6 +162,44 @@ def test_random_programs_on_hostile_texts_end_as_in_the_twin(spark, level, polic
     assert disagreements(spark, cases, level=level, policy=policy) == []
 
 
+@pytest.mark.parametrize("level", ["chunk", "document"])
+@pytest.mark.parametrize("policy", POLICIES, ids=["strict", "reference", "lenient", "severe"])
+def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(spark, level, policy):
+    cases = random_cases(seed=40, count=300)
+    expected = [execute_operations(text, chunks, level=level, policy=policy) for text, chunks in cases]
+    known = [one.words_before if number % 3 else None for number, one in enumerate(expected)]
+    execution = columns.execute("text", "chunks", level=level, policy=policy, known_words="known")
+    assert [as_execution(row) for row in run(spark, cases, execution, known)] == expected
+
+
+@pytest.fixture(scope="module")
+def accelerator(spark, tmp_path_factory) -> None:
+    """Build the optional compiled counter from its source and load it."""
+    if shutil.which("javac") is None:
+        pytest.skip("no JDK to build the accelerator with")
+    jar = tmp_path_factory.mktemp("accelerator") / "prox-count-words.jar"
+    subprocess.run([sys.executable, str(ROOT / "accelerator" / "build.py"), "--to", str(jar)], check=True)
+    register_accelerator(spark, str(jar))
+
+
+@BOTH
+@pytest.mark.usefixtures("accelerator")
+def test_the_compiled_counter_ends_as_the_twin(spark, mode):
+    cases = random_cases(seed=41, count=500)
+    policy = Policy(mode=mode)
+    expected = [execute_operations(text, chunks, policy=policy) for text, chunks in cases]
+    execution = columns.execute("text", "chunks", policy=policy, compiled=True)
+    assert [as_execution(row) for row in run(spark, cases, execution)] == expected
+
+
+@pytest.mark.usefixtures("accelerator")
+def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark):
+    broken = ("C3", "E2 80", "F0 9F", "80", "FF", "61 20 F7 BF BF BF 20 62")
+    given = [(bytes.fromhex(value),) for value in broken]
+    frame = spark.createDataFrame(given, "raw binary").selectExpr("CAST(raw AS STRING) AS text")
+    assert [row.words for row in frame.select(columns.words("text", compiled=True)).collect()] == [1, 1, 1, 1, 1, 3]
+
+
 @BOTH
 def test_random_completions_end_as_in_the_twin(spark, mode):
     script = runpy.run_path(str(HERE / "random_programs.py"))
@@ -249,15 +292,17 @@ def test_words_end_at_pythons_whitespace_which_is_not_javas(spark):
     assert {"one\x85two", "one\xa0two", "one\u2028two", "one\x1ctwo", "one\u3000two"} <= set(differ)
 
 
-def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spark):
+@pytest.mark.parametrize("compiled", [False, True], ids=["expressions", "compiled"])
+def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spark, compiled, request):
+    if compiled:
+        request.getfixturevalue("accelerator")
     edges = [chr(code) for pair in (*WHITESPACE, *UNSPACED) for end in pair for code in (end - 1, end, end + 1)]
     alphabet = [*edges, *"abcde", *[" "] * len(edges), "\ufdef"]
     chance = random.Random(3)
     texts = ["".join(chance.choices(alphabet, k=chance.choice((0, 1, 5, 60, 400)))) for _ in range(2000)]
     frame = spark.createDataFrame(list(enumerate(texts)), "number int, text string")
-    rows = frame.select(
-        "number", columns.words("text").alias("words"), columns.words("text", mode="reference")
-    ).collect()
+    counted = columns.words("text", compiled=compiled).alias("words")
+    rows = frame.select("number", counted, columns.words("text", mode="reference", compiled=compiled)).collect()
     for number, words, split in rows:
         assert (words, split) == (count_words(texts[number]), len(texts[number].split())), texts[number]
 
