@@ -36,6 +36,8 @@ test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta:
 test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
 	@$(BIN)/python -m pytest tests/cluster
 
+# Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, half as long as
+# all other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
 test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments, two commands at once, a full disk; 15 minutes
 	@PROX_SPARK_CHAOS=20 $(BIN)/python -m pytest -s tests/chaos
 
