@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -93,6 +94,8 @@ class Place:
             if path != target:
                 files.move(path, target)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                files.delete_file(path)
             raise UserError(f"cannot write {self.uri}/{name}: {_reason(error)}") from error
 
     def read(self, name: str) -> bytes:

@@ -195,3 +195,7 @@ def test_a_place_is_a_folder_or_a_uri_that_pyarrow_knows(tmp_path: Path) -> None
     place.write("a", b"12")
     place.write("a", b"123")
     assert place.sizes() == {"a": 3, "file": 1}
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*taken"):
+        place.write("taken", b"1")
+    assert place.sizes() == {"a": 3, "file": 1, "taken": -1}  # nothing half written is left
