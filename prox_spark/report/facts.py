@@ -97,7 +97,7 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
             stages=_stages(sources, executed),
             passes=_passes(made, executed),
             histogram=_histogram(compared),
-            operations=_rows(comparing.operations(lake.spark.sql(views.edits(lake, made)))),
+            operations=_operations(lake, made),
             reasons=_rows(comparing.reasons(compared)),
             lines=_rows(comparing.removed_lines(ingested, rows).limit(LINES)),
             gallery=_gallery(compared, ingested, rows, gallery, seed),
@@ -150,6 +150,13 @@ def _passes(made: tuple[views.Made, ...], executed: list[dict[str, Any]]) -> lis
         versions = sorted({version for row in mine for version in row["versions"]})
         found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes[-1], **sums}
     return list(found.values())
+
+
+def _operations(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
+    """Count the operations by pass, name and fate, in the order of the passes."""
+    order = list(dict.fromkeys(item.pass_name for item in made))
+    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake, made))))
+    return sorted(rows, key=lambda row: order.index(row["pass_name"]))
 
 
 def _histogram(compared: DataFrame) -> list[dict[str, Any]]:

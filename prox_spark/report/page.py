@@ -35,6 +35,7 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "share": _share, "time": _time, "clock": _clock, "pretty": _pretty}
+    environment.filters["money"] = _money
     environment.filters["call"] = _call
     script = _asset("script.js")
     drawn = {name: markupsafe.Markup(svg) for name, svg in _charts(facts).items()}
@@ -89,6 +90,17 @@ def _asset(name: str) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
+
+
+def _money(value: float | None) -> str:
+    """Write an amount in the currency of the configured price, whatever it is.
+
+    >>> _money(1234.5), _money(0.004), _money(None)
+    ('1,234.50', '0.0040', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:,.2f}" if value == 0 or value >= 0.01 else f"{value:.4f}"
 
 
 def _share(part: float, whole: float) -> str:

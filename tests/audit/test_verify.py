@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from prox_spark import ledger, passes, pipeline
 from prox_spark.audit.verify import verify
-from prox_spark.stages.verify import other_than_parsed, replayed
+from prox_spark.stages.verify import other_than_parsed, reparsed, replayed
 from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
@@ -85,6 +85,35 @@ def test_a_missing_program_and_changed_documents_are_found_by_replaying(lake: La
     found = replayed(rows, documents.withColumn("text", text), programs, chain).collect()
     assert {(row["check"], row["key"]) for row in found} >= {("hash", one), ("row", one), ("no_program", two)}
     assert three not in {row["key"] for row in found}
+
+
+def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other_is_blamed(lake: Lake) -> None:
+    chain, rows = chain_of(lake)
+    ids = [row[0] for row in rows.where("outcome = 'edited'").select("doc_id").orderBy("doc_id").limit(5).collect()]
+    victims = dict(zip(("url", "source", "snapshot", "metadata", "text_sha256"), ids, strict=True))
+    documents = lake.read("documents")
+    for column, victim in victims.items():
+        changed = F.when(F.col("doc_id") == victim, F.expr(TAMPERINGS[column])).otherwise(F.col(column))
+        documents = documents.withColumn(column, changed)
+    found = replayed(rows, documents, lake.read("programs"), chain).collect()
+    assert {row["key"] for row in found} == set(ids)
+    named = {row["key"]: row["detail"] for row in found if row["check"] == "row" and row["detail"].startswith("other")}
+    assert all(column in named[victims[column]] for column in ("url", "source", "snapshot", "metadata"))
+    assert {row["check"] for row in found if row["key"] == victims["text_sha256"]} >= {"hash"}
+
+    programs = lake.read("programs").where("pass_name = 'chunk'").orderBy("text_sha256")
+    one, two = (row[0] for row in programs.select("text_sha256").limit(2).collect())
+    drop = "array(named_struct('op', 'drop_doc', 'line_start', NULL, 'line_end', NULL, 'source', NULL, 'target', NULL))"
+    for column, key, value in (("completion", one, "'remove_lines(0, 7)'"), ("ops", two, drop)):
+        kind = programs.schema["chunks"].dataType.elementType[column].dataType.simpleString()
+        fields = ", ".join(
+            f"'{name}', " + (f"CAST({value} AS {kind})" if name == column else f"c.{name}")
+            for name in programs.schema["chunks"].dataType.elementType.fieldNames()
+        )
+        changed = F.when(F.col("text_sha256") == key, F.expr(f"transform(chunks, c -> named_struct({fields}))"))
+        programs = programs.withColumn("chunks", changed.otherwise(F.col("chunks")))
+    blamed = {(row["check"], row["key"].split("/")[0]) for row in reparsed(programs).collect()}
+    assert blamed == {("program", one), ("program", two)}
 
 
 def test_verify_finds_what_somebody_did_to_the_tables(lake: Lake) -> None:

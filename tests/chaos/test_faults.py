@@ -1,6 +1,7 @@
 """Processes are killed at random moments, disks fill up, commands meet: afterwards the lake is as it would have been.
 
-Slow: `make test-chaos` kills 20 times, `make chaos` 100 times. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
+Among all tests each kind of process is killed once. `make test-chaos` kills 20 times and has the other faults too, and
+`make chaos` kills 100 times. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ import pytest
 
 psutil = pytest.importorskip("psutil")
 
-KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "0"))
+KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "3"))
+THOROUGH = KILLS >= 20
 SEED = int(os.environ.get("PROX_SPARK_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
 PAGES = 60
 VICTIMS = ("driver", "jvm", "worker")
 LINE = Path(__file__).with_name("line.py")
 ROOT = LINE.parent.parent.parent
 
-pytestmark = pytest.mark.skipif(not KILLS, reason="slow: make test-chaos")
+pytestmark = [pytest.mark.spark, pytest.mark.skipif(not KILLS, reason="PROX_SPARK_CHAOS is 0")]
+slow = pytest.mark.skipif(not THOROUGH, reason="slow: make test-chaos")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ class Command:
         self.children: list[Any] = []
 
     def wait(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=600)
+        out, err = self.process.communicate(timeout=1200)
         return self.process.returncode, out, err
 
     def kill(self, victim: str) -> str | None:
@@ -93,7 +96,7 @@ class Command:
 
     def end(self) -> None:
         """Wait until nothing of it is left: a JVM without its driver may still be committing."""
-        self.process.communicate(timeout=600)
+        self.process.communicate(timeout=1200)
         _, alive = psutil.wait_procs(self.children, timeout=60)
         for process in alive:
             process.kill()
@@ -121,7 +124,7 @@ def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
     assert expected["programs"]["rows"] == expected["programs"]["distinct"]
     chance = random.Random(SEED)
     print(f"\nseed {SEED}, undisturbed {duration:.0f} s")
-    killed, lakes = 0, 0
+    killed, lakes, victims = 0, 0, chance.sample(VICTIMS, len(VICTIMS))  # each in turn, in a random order
     while killed < KILLS:
         lake = tmp_path / f"lake-{lakes}"
         lakes += 1
@@ -130,7 +133,7 @@ def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
                 break
             command = Command(lake, corpus)
             time.sleep(chance.uniform(0, 0.8 * duration))
-            victim = command.kill(chance.choice(VICTIMS))
+            victim = command.kill(victims[killed % len(victims)])
             at = time.monotonic() - command.started
             command.end()
             killed += victim is not None
@@ -141,6 +144,7 @@ def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
         shutil.rmtree(lake)
 
 
+@slow
 def test_two_commands_at_once_both_succeed_or_one_says_why(
     corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], tmp_path: Path
 ) -> None:
@@ -187,6 +191,7 @@ def cli(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@slow
 def test_a_full_disk_and_a_read_only_lake_are_one_line_each(
     corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], small_disk: Path
 ) -> None:

@@ -15,7 +15,7 @@ from prox_spark.cli.entry import DONE, FAILED, INTERRUPTED, WRONG_USE, explained
 
 COMMANDS = (
     *("demo", "doctor", "ingest", "refine", "apply", "run", "history", "show", "sql"),
-    *("tag", "diff", "verify", "restore", "forget", "maintain", "report"),
+    *("tag", "diff", "verify", "restore", "forget", "maintain", "report", "export"),
 )
 IN_PYTHON_WORKER = """
   An exception was thrown from the Python worker. Please see the stack trace below.
