@@ -246,6 +246,7 @@ SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
     "refine": refine,
     "udf": udf,
     "transformers": transformers_side,
+    "served": served_side,
     **GRAMMAR,
 }
 
