@@ -222,7 +222,10 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     if not on_gpu:
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
+        import torch
+
         os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(settings.threads)}
+        torch.set_num_threads(settings.threads)  # in this process the variable has been read already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
         memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), cache, on_gpu=on_gpu)
@@ -237,7 +240,8 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
     speculative = None
     if settings.speculation == "ngram":
         tokens = settings.speculative_tokens
-        speculative = {"method": "ngram", "num_speculative_tokens": tokens, "prompt_lookup_max": 4}
+        lookup = {"prompt_lookup_min": 2, "prompt_lookup_max": 4}  # vLLM would look for four in a row only
+        speculative = {"method": "ngram", "num_speculative_tokens": tokens, **lookup}
     return EngineArgs(
         model=name,
         revision=revision,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, bat
     # Long texts go first: what is left at a task's end is short, and batches that are padded hold alike.
     distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
     ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
-    writer = _writer(pass_, batch_texts)
+    writer = _writer(_threaded(pass_, share), batch_texts)
     if share.profile is None:
         generated = ordered.mapInArrow(writer, _written())
     else:
@@ -62,6 +62,13 @@ def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, bat
     stamped = {"run_id": F.lit(run_id), "generated_at": F.current_timestamp()}
     names = (*schema.PROGRAMS.fieldNames(), *SPENT)
     return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in names))
+
+
+def _threaded(pass_: Pass, share: gpus.Share) -> Pass:
+    """Give a pass whose model takes the cores of its task, where nothing else is configured."""
+    if share.threads is None or pass_.engine.threads is not None:
+        return pass_
+    return replace(pass_, engine=pass_.engine.model_copy(update={"threads": share.threads}))
 
 
 def spent() -> tuple[Column, ...]:
