@@ -134,6 +134,7 @@ class TransformersEngine:
         processors = self._constraints.processors([request.grammar for request in batch])
         rows: list[list[int]] = [[] for _ in batch]
         going, cache = list(range(len(batch))), None
+        most = _TOKENS_AT_A_TIME if self._selects else max(request.max_new_tokens for request in batch)
         while going:
             left = max(batch[at].max_new_tokens - len(rows[at]) for at in going)
             with torch.inference_mode():
@@ -141,9 +142,8 @@ class TransformersEngine:
                     input_ids=ids,
                     attention_mask=mask,
                     past_key_values=cache,
-                    generation_config=self._greedy(min(left, _TOKENS_AT_A_TIME) if self._selects else left),
+                    generation_config=self._greedy(min(left, most), return_dict_in_generate=True),
                     logits_processor=processors,
-                    return_dict_in_generate=True,
                 )
             for at, written in zip(going, output.sequences[:, ids.shape[1] :].tolist(), strict=True):
                 rows[at] += written
@@ -160,13 +160,18 @@ class TransformersEngine:
     def _goes_on(self, request: Request, row: Sequence[int]) -> bool:
         return len(row) < request.max_new_tokens and self._eos.isdisjoint(row)
 
-    def _greedy(self, max_new_tokens: int | None) -> Any:
+    def _greedy(self, max_new_tokens: int | None, *, return_dict_in_generate: bool = False) -> Any:
         from transformers import GenerationConfig
 
         config: Any = GenerationConfig  # its constructor has no annotations
         eos = sorted(self._eos) or None
         return config(
-            do_sample=False, num_beams=1, max_new_tokens=max_new_tokens, eos_token_id=eos, pad_token_id=self._pad
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=eos,
+            pad_token_id=self._pad,
+            return_dict_in_generate=return_dict_in_generate,
         )
 
     def _completion(self, request: Request, row: Sequence[int]) -> Completion:

