@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TOKENS_AT_A_TIME = 16
+_TOKENS_AT_A_TIME = 32
 """A batch decodes so many tokens before the rows that have ended leave it."""
 
 _BATCH_TOKENS = 131_072  # 64 prompts of the published models' whole context; their KV cache is then about 0.8 GB

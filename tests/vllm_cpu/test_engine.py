@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from prox_spark.program import execute, parse
 from prox_spark.stages.refine import programs
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of vLLM and its libraries are not ours
+ROOT = str(Path(__file__).resolve().parent.parent.parent)
 HOSTILE = [
     "",
     " ",
@@ -136,3 +140,32 @@ def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_o
     plain = resident(settings_of(vllm_model))
     assert plain.generate([Prompt("[000]Home", max_new_tokens=16)]) == expected  # speculation changes no answer
     release()
+
+
+WORKER = """
+import multiprocessing, sys, time
+from prox_spark.config import EngineSettings
+from prox_spark.engines import create
+
+if __name__ == "__main__":
+    settings = {"kind": "vllm", "model": sys.argv[1], "device": "cpu", "cache_gib": 1, "own_process": True}
+    engine = create(EngineSettings.model_validate(settings))
+    print("model in", *[process.pid for process in multiprocessing.active_children()], flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_worker_that_spark_kills_takes_the_process_of_its_model_with_it(vllm_model: Path, tmp_path: Path) -> None:
+    import psutil
+
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER, encoding="utf-8")
+    command = [sys.executable, str(script), str(vllm_model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": ROOT}) as worker:
+        assert worker.stdout is not None
+        said = next(line for line in worker.stdout if line.startswith("model in"))
+        worker.kill()
+    model = [psutil.Process(int(pid)) for pid in said.split()[2:] if psutil.pid_exists(int(pid))]
+    assert len(said.split()) == 3
+    _, alive = psutil.wait_procs(model, timeout=30)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
