@@ -43,11 +43,14 @@ class Share:
         profile: What a task asks of its executor, so that one engine lives on each GPU or executor; None where Spark
             hands out nothing (a local session) or there is nothing to share.
         engines: Tasks, and so engines, that work at the same time.
+        threads: CPU threads that a model of such a task may take, since Spark starts its workers with
+            OMP_NUM_THREADS=1; None leaves it to the engine.
     """
 
     tasks: int
     profile: ResourceProfile | None = None
     engines: int = 1
+    threads: int | None = None
 
 
 def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = None) -> Share:
@@ -72,11 +75,12 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     conf = spark.sparkContext.getConf()
     master = conf.get("spark.master", "") or ""
     if master.startswith("local") and not master.startswith("local-cluster"):
-        return Share(1)
+        return Share(1, threads=None if settings.kind == "vllm" else slots)  # vLLM binds itself to all cores
     cores = int(conf.get("spark.executor.cores", "1") or 1)
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
     at_once = max(1, slots // cores) * max(1, gpus)
-    return Share(at_once * TASKS_PER_ENGINE, _profile(cores // max(1, gpus), gpus), at_once)
+    each = max(1, cores // max(1, gpus))
+    return Share(at_once * TASKS_PER_ENGINE, _profile(each, gpus), at_once, each)
 
 
 def _profile(cores: int, gpus: int) -> ResourceProfile | None:
@@ -84,7 +88,7 @@ def _profile(cores: int, gpus: int) -> ResourceProfile | None:
 
     if cores <= 1 and not gpus:
         return None  # an executor has one core: it takes one task at a time without being told
-    requests = TaskResourceRequests().cpus(max(1, cores))
+    requests = TaskResourceRequests().cpus(cores)
     if gpus:
         requests = requests.resource("gpu", 1.0)
     return ResourceProfileBuilder().require(requests).build

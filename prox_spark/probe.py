@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -57,7 +57,7 @@ def measure(this: Pass) -> str:
 
 def probe(texts: DataFrame, this: Pass, share: gpus.Share, *, batch_texts: int) -> Probe:
     """Generate for `texts`, and give the sums; each engine gets one task."""
-    one_each = gpus.Share(share.engines, share.profile, share.engines)
+    one_each = replace(share, tasks=share.engines)
     made = refining.refine(texts, this, run_id="probe", share=one_each, batch_texts=batch_texts)
     answered = "filter(chunks, c -> c.finish_reason IN ('stop', 'length'))"
     good = f"filter({answered}, c -> size(c.ops) > 0 AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from prox_spark import gpus
+from prox_spark import config as configuration
+from prox_spark import gpus, passes
 from prox_spark.config import EngineSettings
 from prox_spark.errors import EngineError
+from prox_spark.stages import refine as refining
 
 ROOT = Path(__file__).resolve().parent.parent
 VLLM = EngineSettings(kind="vllm", model="m")
@@ -52,6 +55,16 @@ def test_the_address_of_the_task_decides_which_gpu_is_visible(
     addresses.append("3")
     assert gpus.claim(VLLM) == "3"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_a_model_takes_the_threads_of_its_task_unless_it_is_told_how_many() -> None:
+    config = configuration.load(overrides=["passes=[{name: chunk, profile: tiny-chunk}]"])
+    this = passes.resolve(config)[0]
+    share = gpus.Share(2, threads=3)
+    assert refining._threaded(this, share).engine.threads == 3
+    told = replace(this, engine=this.engine.model_copy(update={"threads": 1}))
+    assert refining._threaded(told, share).engine.threads == 1
+    assert refining._threaded(this, gpus.Share(2)) is this
 
 
 def test_without_a_gpu_from_spark_nothing_is_changed(addresses: list[str]) -> None:

@@ -40,7 +40,7 @@ class EngineSettings(Section):
         device: Where the model runs; `auto` takes the GPU if there is one.
         dtype: Number type of the weights; `auto` takes bfloat16 on a GPU and float32 on a CPU.
         batch_size: Prompts per forward pass (transformers).
-        threads: CPU threads of the model; None leaves the choice to the library.
+        threads: CPU threads of the model; None takes the cores of its Spark task (outside Spark, the library's choice).
         max_sequences: Prompts decoded at once (vllm).
         max_model_tokens: Context that memory is kept for (vllm); None takes the model's own.
         memory_share: Share of the GPU's memory that vLLM takes.

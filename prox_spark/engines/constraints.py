@@ -65,6 +65,10 @@ class Mask:
                 scores[row] = scores[row].masked_fill(~self._allowed(matcher, scores), float("-inf"))
         return scores
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the rows only; what they wrote last is taken at the next step."""
+        self._matchers = [self._matchers[row] for row in rows]
+
     def _allowed(self, matcher: Any, scores: Any) -> Any:
         import torch
         from llguidance.torch import fill_next_token_bitmask

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_TOKENS_AT_A_TIME = 32
+"""A batch decodes so many tokens before the rows that have ended leave it."""
+
 _BATCH_TOKENS = 131_072  # 64 prompts of the published models' whole context; their KV cache is then about 0.8 GB
 
 
@@ -61,6 +64,7 @@ class TransformersEngine:
         self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
         self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
         self._context, self._limits = _limits(self._model.config, settings.batch_size)
+        self._selects = not getattr(self._model, "_is_stateful", False)  # a state of its own has no rows to choose
         self._constraints = Constraints(tokenizer, self._vocabulary, self._eos)
         self._lock = threading.Lock()
         self._model.generation_config = self._greedy(None)  # a shipped one may sample or punish repetition
@@ -120,28 +124,54 @@ class TransformersEngine:
         return [self._completion(request, row) for request, row in zip(batch, rows, strict=True)]
 
     def _generate(self, batch: Sequence[Request]) -> list[list[int]]:
+        """Decode a batch, and every few tokens let go of the rows that have ended: the longest answer goes on alone."""
         import torch
 
         width = max(len(request.token_ids) for request in batch)
-        ids = [[self._pad] * (width - len(r.token_ids)) + list(r.token_ids) for r in batch]
-        mask = [[0] * (width - len(r.token_ids)) + [1] * len(r.token_ids) for r in batch]
-        with torch.inference_mode():
-            output = self._model.generate(
-                input_ids=torch.tensor(ids, device=self._device),
-                attention_mask=torch.tensor(mask, device=self._device),
-                generation_config=self._greedy(max(request.max_new_tokens for request in batch)),
-                logits_processor=self._constraints.processors([request.grammar for request in batch]),
-            )
-        rows: list[list[int]] = output[:, width:].tolist()
+        padded = [[self._pad] * (width - len(r.token_ids)) + list(r.token_ids) for r in batch]
+        shown = [[0] * (width - len(r.token_ids)) + [1] * len(r.token_ids) for r in batch]
+        ids, mask = torch.tensor(padded, device=self._device), torch.tensor(shown, device=self._device)
+        processors = self._constraints.processors([request.grammar for request in batch])
+        rows: list[list[int]] = [[] for _ in batch]
+        going, cache = list(range(len(batch))), None
+        most = _TOKENS_AT_A_TIME if self._selects else max(request.max_new_tokens for request in batch)
+        while going:
+            left = max(batch[at].max_new_tokens - len(rows[at]) for at in going)
+            with torch.inference_mode():
+                output = self._model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    past_key_values=cache,
+                    generation_config=self._greedy(min(left, most), return_dict_in_generate=True),
+                    logits_processor=processors,
+                )
+            for at, written in zip(going, output.sequences[:, ids.shape[1] :].tolist(), strict=True):
+                rows[at] += written
+            keep = [place for place, at in enumerate(going) if self._goes_on(batch[at], rows[at])]
+            if len(keep) < len(going) and keep:
+                output.past_key_values.batch_select_indices(torch.tensor(keep, device=self._device))
+            for processor in processors:
+                processor.keep(keep)
+            ids, cache = output.sequences[keep], output.past_key_values
+            mask = torch.nn.functional.pad(mask[keep], (0, ids.shape[1] - mask.shape[1]), value=1)
+            going = [going[place] for place in keep]
         return rows
 
-    def _greedy(self, max_new_tokens: int | None) -> Any:
+    def _goes_on(self, request: Request, row: Sequence[int]) -> bool:
+        return len(row) < request.max_new_tokens and self._eos.isdisjoint(row)
+
+    def _greedy(self, max_new_tokens: int | None, *, return_dict_in_generate: bool = False) -> Any:
         from transformers import GenerationConfig
 
         config: Any = GenerationConfig  # its constructor has no annotations
         eos = sorted(self._eos) or None
         return config(
-            do_sample=False, num_beams=1, max_new_tokens=max_new_tokens, eos_token_id=eos, pad_token_id=self._pad
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=eos,
+            pad_token_id=self._pad,
+            return_dict_in_generate=return_dict_in_generate,
         )
 
     def _completion(self, request: Request, row: Sequence[int]) -> Completion:

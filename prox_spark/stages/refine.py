@@ -1,14 +1,15 @@
 """Have the engine write programs: texts in, rows of `programs` out, one resident engine per Python worker.
 
 Frame in, frame out; no table is touched and no action is called. Between the engine and the write nothing may shuffle:
-a lost executor then costs only what was in flight.
+a lost executor then costs only what was in flight. Of a range repartition or a global sort Spark takes a sample first,
+and so would have every program written twice.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -54,11 +55,12 @@ def refine(
     Returns:
         Rows of `programs`, with the columns `SPENT` for whoever sums them up.
     """
-    # The one exchange comes before the engine. mapInArrow is never evaluated twice, as a deterministic UDF would be.
+    # The one exchange comes before the engine. Under a filter or a sort within partitions mapInArrow is evaluated once,
+    # where a deterministic UDF would be evaluated again.
     # Long texts go first: what is left at a task's end is short, and batches that are padded hold alike.
     distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
     ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
-    writer = _writer(pass_, batch_texts, tally)
+    writer = _writer(_threaded(pass_, share), batch_texts, tally)
     if share.profile is None:
         generated = ordered.mapInArrow(writer, _written())
     else:
@@ -66,6 +68,13 @@ def refine(
     stamped = {"run_id": F.lit(run_id), "generated_at": F.current_timestamp()}
     names = (*schema.PROGRAMS.fieldNames(), *SPENT)
     return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in names))
+
+
+def _threaded(pass_: Pass, share: gpus.Share) -> Pass:
+    """Give a pass whose model takes the cores of its task, where nothing else is configured."""
+    if share.threads is None or pass_.engine.threads is not None:
+        return pass_
+    return replace(pass_, engine=pass_.engine.model_copy(update={"threads": share.threads}))
 
 
 def spent() -> tuple[Column, ...]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prox_spark.chunks import WordTokenizer, chunk
 from prox_spark.config import EngineSettings
 from prox_spark.engines import Prompt, TransformersEngine
 from prox_spark.errors import EngineError
+from prox_spark.program import execute, parse
+from prox_spark.program.grammar import chunk_grammar
 
 torch = pytest.importorskip("torch")
 
@@ -118,6 +123,23 @@ def test_a_token_outside_the_vocabulary_is_an_error_of_its_prompt_alone(engine: 
 def test_a_prompt_without_tokens_is_an_error(engine: TransformersEngine) -> None:
     assert engine.generate([Prompt("", ())])[0].finish_reason == "error"
     assert engine.generate([Prompt("a", max_new_tokens=0)])[0].finish_reason == "error"
+
+
+def test_within_a_grammar_nothing_of_an_answer_is_rejected(model_folder: Path) -> None:
+    pytest.importorskip("llguidance")
+    engine = load(model_folder, batch_size=8)
+    lines = ["Home | About us", "It rained all day long.", "Privacy policy | Home", "Share | Home"]
+    texts = ["\n".join([f"Page {number}.", *lines]) for number in range(6)]
+    parts = [chunk(text, WordTokenizer())[0] for text in texts]
+    prompts = [Prompt(text, max_new_tokens=100, grammar=chunk_grammar(text.split("\n"), 0)) for text in texts]
+    found = Counter[str]()
+    for text, part, answer in zip(texts, parts, engine.generate(prompts), strict=True):
+        program = parse(answer.text, finish_reason=answer.finish_reason)
+        assert not [problem for problem in program.problems if problem.reason != "truncated"], answer.text
+        found.update(operation.status for operation in execute(text, [(part, answer.text)]).operations)
+    assert set(found) <= {"applied"} and found["applied"] > 0
+    free = engine.generate([replace(prompt, grammar=None) for prompt in prompts])
+    assert any(parse(answer.text).problems for answer in free)
 
 
 class Failing:

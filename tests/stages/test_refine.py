@@ -96,7 +96,7 @@ def test_every_distinct_text_is_asked_about_once_in_one_wave_or_many(lake: Lake,
     assert 0 < counts["load_seconds"] < counts["engine_seconds"] + 1
 
 
-@pytest.mark.parametrize("written", ["append", "filter", "sort", "range"])
+@pytest.mark.parametrize("written", ["append", "filter", "sort", "limit"])
 def test_no_write_path_asks_twice(lake: Lake, model: Model, tmp_path: Path, written: str) -> None:
     this = pipeline.up_to(configured(model), "chunk")[0]
     texts = lake.read("documents").select("text_sha256", "text")
@@ -105,7 +105,7 @@ def test_no_write_path_asks_twice(lake: Lake, model: Model, tmp_path: Path, writ
         "append": frame,
         "filter": frame.where("error IS NULL").where("size(chunks) > 0"),
         "sort": frame.sortWithinPartitions("text_sha256"),
-        "range": frame.limit(1000),
+        "limit": frame.limit(1000),
     }
     frames[written].write.format("delta").save(str(tmp_path / "out"))
     assert sum(model.asked.values()) == len(model.asked) == 40
