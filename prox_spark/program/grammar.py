@@ -1,7 +1,8 @@
 r"""The language as a grammar for constrained decoding: what a model may write about one document or one chunk.
 
 It is narrower than what `parse` reads: line numbers lie in the chunk and in order, and what `normalize` looks for is a
-run of whole words out of one of its lines, to be deleted. It is written in the Lark dialect of llguidance, which vLLM
+run of whole words out of one of its lines, to be deleted. A comment may name a line that stays (`# 7`), so that a model
+can say a verdict on each line in turn. It is written in the Lark dialect of llguidance, which vLLM
 and the transformers engine both follow.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from prox_spark.program.characters import RESERVED, regex_class
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint of every constrained pass: raise it with every change of what may be written."""
 
 VERDICTS = 'start: "keep_doc()" | "drop_doc()"\n'
@@ -25,6 +26,7 @@ _ESCAPED = {'"': '\\"', "\\": "\\\\", "\t": "\\t"}
 _BREAK = "\n"
 
 _MOST_OPERATIONS = 64
+"""Of a chunk with fewer lines; one with more may get a verdict on each."""
 _MOST_CHARACTERS = 20_000
 """Of a chunk's lines this much may be quoted; what stands further back can be removed by its line only."""
 
@@ -37,17 +39,20 @@ def chunk_grammar(lines: Sequence[str], first: int) -> str:
         first: Number of the first, 0-based over the whole document.
 
     >>> print(chunk_grammar(["Home", "x"], 7))
-    start: "keep_chunk()" | operation ("\n" operation){0,63}
-    operation: REMOVE | "normalize(source_str=\"" SOURCE "\", target_str=\"\")"
+    start: "keep_chunk()" | operation ("\n" operation){0,63} "\n"?
+    operation: REMOVE | KEPT | "normalize(source_str=\"" SOURCE "\", target_str=\"\")"
     REMOVE: /remove_lines\((start=(7, end=(7|8)|8, end=8)|line_start=(7, line_end=(7|8)|8, line_end=8))\)/
+    KEPT: /# (7|8)/
     SOURCE: QUOTED & /[^\s\\\n"][^\s\\\n"][^\n]*/
     QUOTED: %regex { "substring_chunks": ["Home", "\n"] }
     <BLANKLINE>
     """
+    most = max(_MOST_OPERATIONS, len(lines))
     rules = [
-        f'start: "keep_chunk()" | operation ("\\n" operation){{0,{_MOST_OPERATIONS - 1}}}',
-        "operation: REMOVE",
+        f'start: "keep_chunk()" | operation ("\\n" operation){{0,{most - 1}}} "\\n"?',
+        "operation: REMOVE | KEPT",
         f"REMOVE: /remove_lines\\(({_ranges(first, len(lines), '')}|{_ranges(first, len(lines), 'line_')})\\)/",
+        f"KEPT: /# {_between(first, first + len(lines) - 1)}/",
     ]
     pieces = _quotable(lines)
     if pieces:
