@@ -2,8 +2,8 @@ r"""The language as a grammar for constrained decoding: what a model may write a
 
 It is narrower than what `parse` reads: line numbers lie in the chunk and in order, and what `normalize` looks for is a
 run of whole words out of one of its lines, to be deleted. A comment may name a line that stays (`# 7`), so that a model
-can say a verdict on each line in turn. It is written in the Lark dialect of llguidance, which vLLM
-and the transformers engine both follow.
+can say a verdict on each line in turn. It is written in the Lark dialect of llguidance, which vLLM and the transformers
+engine both follow.
 """
 
 from __future__ import annotations
