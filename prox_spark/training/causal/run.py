@@ -76,11 +76,12 @@ def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
 
 def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> _Course:
     """Load the model to start from; it learns programs."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     pinned = {"revision": recipe.revision, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(base, **pinned)
-    model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, **pinned)
+    model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, dtype=torch.float32, **pinned)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     pairs = examples(recipe, learned, ModelTokenizer(tokenizer.backend_tokenizer), tokenizer.eos_token_id)
@@ -186,6 +187,8 @@ def _finish(
     folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]
 ) -> dict[str, Any]:
     model = trainer.model
+    if recipe.base is None:
+        model.half()
     model.save_pretrained(folder / "model", safe_serialization=True)
     course.tokenizer.save_pretrained(folder / "model")
     run = {
