@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from prox_spark.engines.batching import Request, refusal
 from prox_spark.engines.seam import Completion, Prompt
@@ -48,6 +49,7 @@ class NumpyLlama:
         self._size: int = config.get("head_dim") or config["hidden_size"] // self._heads
         head = "model.embed_tokens" if config["tie_word_embeddings"] else "lm_head"
         self._head = self._weights[f"{head}.weight"]
+        self._threads = ThreadpoolController()
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -56,7 +58,9 @@ class NumpyLlama:
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer every prompt; one that does not fit the context is `skipped`."""
-        return [self._answer(index, prompt) for index, prompt in enumerate(prompts)]
+        # The matrices are small: a second thread costs more than it brings.
+        with self._threads.limit(limits=1, user_api="blas"):
+            return [self._answer(index, prompt) for index, prompt in enumerate(prompts)]
 
     def close(self) -> None:
         """Do nothing: the weights go with the engine."""

@@ -95,9 +95,7 @@ def test_line_numbers_that_no_page_showed_are_learned_like_those_that_were(pages
     tokenizer = make_tokenizer((line for page in gold for line in page.lines), SMALL)
     model = make_model(tokenizer, SMALL)
     share(model, tokenizer, SMALL)
-    chunks = verdicts.Chunks(
-        verdicts.pages_of(gold, asked, tokenizer), verdicts.words_of(tokenizer, asked), asked, 2
-    )
+    chunks = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), verdicts.words_of(tokenizer, asked), asked, 2)
     verdicts.loss(model, verdicts.collate([chunks[0], chunks[1]], tokenizer.pad_token_id)).backward()
     for weight, kind in ((model.get_input_embeddings().weight, "\n[%03d]"), (model.lm_head.weight, "# %d\n")):
         rows = weight.grad[tokenizer.convert_tokens_to_ids([kind % number for number in range(SMALL.numbers)])]

@@ -189,6 +189,7 @@ def _finish(
     model = trainer.model
     if recipe.base is None:
         model.half()
+    model.config.use_cache = True  # training turns it off
     model.save_pretrained(folder / "model", safe_serialization=True)
     course.tokenizer.save_pretrained(folder / "model")
     run = {
