@@ -1,4 +1,4 @@
-"""One page of the demo by the small language model that ships, token by token; in numpy, as a demo installs no torch."""
+"""One page of the demo by the small language model that ships, token by token; in numpy, without torch."""
 
 from __future__ import annotations
 

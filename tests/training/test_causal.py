@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from prox_spark import profiles
@@ -89,6 +89,8 @@ def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_
 
 
 def test_line_numbers_that_no_page_showed_are_learned_like_those_that_were(pages: Path, tmp_path: Path) -> None:
+    import torch
+
     torch.manual_seed(1)
     asked = recipe(pages, tmp_path)
     gold = list(read(pages))[:4]

@@ -61,7 +61,8 @@ def words_of(tokenizer: Any, recipe: CausalRecipe) -> Words:
     swapped = np.zeros(len(tokenizer), bool)
     swapped[3 : int(ids(["keep_chunk()"])[0])] = True  # special tokens come first, added ones last
     return Words(
-        opening=tuple(shown.encode("")), openings=ids(openings(scratch)), closing=int(ids(["\n[/doc]"])[0]), end=tokenizer.eos_token_id,
+        opening=tuple(shown.encode("")), openings=ids(openings(scratch)), closing=int(ids(["\n[/doc]"])[0]),
+        end=tokenizer.eos_token_id,
         markers=ids(markers(scratch)), removals=ids(removals(scratch)), comments=ids(comments(scratch)),
         swapped=swapped, overhead=shown.count(["[000]"])[0] - 1,
     )  # fmt: skip
