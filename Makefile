@@ -123,7 +123,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed tests/shards/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
-	@$(PIP) install -c constraints.txt -e ".[dev,hf]"
+	@$(PIP) install -c constraints.txt -e ".[dev,hf,train]"
 	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
 	@touch $@
 

@@ -60,7 +60,8 @@ def probe(texts: DataFrame, this: Pass, share: gpus.Share, *, batch_texts: int) 
     one_each = replace(share, tasks=share.engines)
     made = refining.refine(texts, this, run_id="probe", share=one_each, batch_texts=batch_texts)
     answered = "filter(chunks, c -> c.finish_reason IN ('stop', 'length'))"
-    good = f"filter({answered}, c -> size(c.ops) > 0 AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"
+    said = "(size(c.ops) > 0 OR ltrim(c.completion) LIKE '#%')"  # comments on lines that all stay
+    good = f"filter({answered}, c -> {said} AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"
     sums = made.agg(
         *ledger.usage(),
         *refining.spent(),

@@ -56,7 +56,10 @@ class Profile:
         context_tokens: What prompt and completion share; None for no limit.
         parity: Whether the prompts are the published ones, quirks included.
         constrain: Whether the model may write nothing but programs about the lines that it is shown.
-        line_chars: Of a longer line in a chunk only so many characters are shown, and how many it has; None shows all.
+        line_chars: Of a longer line in a chunk only so many characters are shown, its beginning and its end, and about
+            how many it has; None shows all.
+        max_lines: A chunk with a line behind so many is skipped: the model has no words for such numbers; None for no
+            limit.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Profile:
     parity: bool = False
     constrain: bool = False
     line_chars: int | None = None
+    max_lines: int | None = None
 
 
 def _document(name: str) -> Profile:
@@ -98,11 +102,12 @@ PROFILES: dict[str, Profile] = {
             "chunk",
             "plain",
             system="",
-            max_prompt_tokens=768 - 160,
-            max_chunk_tokens=400,
+            max_prompt_tokens=1280 - 160,
+            max_chunk_tokens=1000,
             max_new_tokens=160,
-            context_tokens=768,
-            line_chars=16,
+            context_tokens=1280,
+            line_chars=21,
+            max_lines=1000,
         ),
         Profile("rules-doc", "document", "raw", system=""),
         Profile("rules-chunk", "chunk", "raw", system=""),
@@ -131,6 +136,8 @@ def profile_fingerprint(profile: Profile) -> str:
     parts = {**asdict(profile), "name": None, "version": PROMPTS_VERSION}
     if parts.pop("constrain"):
         parts["grammar"] = grammar.VERSION
+    if parts["max_lines"] is None:
+        del parts["max_lines"]  # as it was before there was such a limit
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -169,6 +176,12 @@ def _constrained(
     return [(part, prompt and replace(prompt, grammar=allowed(part))) for part, prompt in made]
 
 
+def shown_line(line: str, profile: Profile) -> str:
+    """Give a line as the profile's chunks show it, without its number."""
+    shown = line if profile.parity else _shown(line, "chunk")
+    return shown if profile.line_chars is None else _shortened(shown, profile.line_chars)
+
+
 def _shown(text: str, level: Level) -> str:
     r"""Make text safe to stand in a prompt; the number of lines stays.
 
@@ -181,13 +194,21 @@ def _shown(text: str, level: Level) -> str:
     return _LINE_NUMBER.sub(r"\1(\2)", text) if level == "chunk" else text
 
 
-def _shortened(line: str, most: int) -> str:
-    """Show the beginning of a long line and its length.
+LENGTHS = (30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960)
+"""The lengths that are told of long lines: the largest that is not more, at least the first."""
 
-    >>> _shortened("It rained all day.", 9)
-    'It rained…18'
+
+def _shortened(line: str, most: int) -> str:
+    """Show the beginning and the end of a long line, and about how long it is.
+
+    >>> _shortened("It rained all day, and the river rose.", 12)
+    'It raine…ose.…30'
     """
-    return line if len(line) <= most else f"{line[:most]}\u2026{min(len(line), 999)}"
+    if len(line) <= most:
+        return line
+    tail = most // 3
+    length = max((length for length in LENGTHS if length <= len(line)), default=LENGTHS[0])
+    return f"{line[: most - tail]}\u2026{line[-tail:]}\u2026{length}"
 
 
 def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt | None]:
@@ -219,6 +240,8 @@ def _cut(profile: Profile, text: str, tokenizer: PromptTokenizer) -> tuple[str, 
 
 def _chunk_prompt(profile: Profile, part: Chunk, tokenizer: Tokenizer) -> Prompt | None:
     limit = profile.max_prompt_tokens
+    if profile.max_lines is not None and part.line_end >= profile.max_lines:
+        return None
     rendered = _rendered(profile, part.prompt)
     if not isinstance(tokenizer, PromptTokenizer):
         too_long = limit is not None and part.tokens > profile.max_chunk_tokens

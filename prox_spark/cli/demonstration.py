@@ -44,7 +44,7 @@ def show(options: Invocation, demo: Demo) -> None:
         _heading(console, "One page, before and after")
         _example(console, demo.example)
     if demo.written is not None:
-        _heading(console, "The same page by tiny-lm, a language model of 0.7 million parameters, token by token")
+        _heading(console, "The same page by tiny-lm, a language model of 2.3 million parameters, token by token")
         _written(console, demo.written)
     _heading(console, "To try next")
     for number, (tells, line) in enumerate(commands(demo)):

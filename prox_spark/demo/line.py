@@ -65,7 +65,7 @@ class Demo:
         example: One document that was edited; None when none was.
         queries: SQL to try next, with what each one tells.
         new: Whether anything was done; False when all was done before.
-        written: The same document by the small language model; None where torch is not installed.
+        written: The same document by the small language model; None where there is no example.
     """
 
     lake: str

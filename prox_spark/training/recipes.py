@@ -119,22 +119,22 @@ class Scratch(Section):
     """Say how large a causal model made from nothing is, and what its tokenizer knows.
 
     Attributes:
-        vocabulary: Pieces of text, learned from the pairs.
-        numbers: Line numbers that are one token each, as a marker and in a call.
+        vocabulary: Pieces of text, learned from the lines as they are shown.
+        numbers: Line numbers that are one token each, as a marker and in the two verdicts.
         width: Hidden size.
+        feed: Width inside a layer.
         layers: Layers.
         heads: Heads of the attention.
         context: Positions.
-        drills: Made-up easy pages that come before the others, to learn to find lines and write their numbers.
     """
 
-    vocabulary: _Count = 1200
+    vocabulary: _Count = 2000
     numbers: _Count = 1000
-    width: _Count = 128
+    width: _Count = 192
+    feed: _Count = 512
     layers: _Count = 4
-    heads: _Count = 4
-    context: _Count = 768
-    drills: Annotated[int, Field(ge=0)] = 0
+    heads: _Count = 6
+    context: _Count = 1280
 
 
 class CausalRecipe(Section):
@@ -146,18 +146,21 @@ class CausalRecipe(Section):
         revision: Commit of a hub model.
         data: Parquet files with pairs of `text` and `program`, or with labelled pages (`text`, `keep`).
         sources: Only pages of these data sets.
-        teacher: Weights of a tagger whose verdicts replace the labels; None learns from the data's own.
+        teacher: Weights of a tagger that a model from nothing learns from beside the labels, `shipped` for those that
+            ship; None learns from the labels alone.
         validation_folds: Folds that training does not see; the best checkpoint by F1 of removed lines there is kept.
         validation_pages: How many pages of them are generated for.
         profile: How a text becomes prompts.
         out: The folder of the run; the model is in `model` inside it.
-        scratch: The model made from nothing.
+        scratch: The model made from nothing; it learns from labelled pages.
+        changes: How a model from nothing is shown the pages: `forgotten` is the most of a chunk's pieces of text that
+            stand for each other; `wordless` and `noise` are the tagger's alone.
+        flipped: Share of the earlier verdicts that it is shown wrongly, so that it does not lean on them.
         lora_rank: Rank of LoRA adapters (needs peft); 0 trains all weights.
         epochs: How often it sees every pair.
         batch: Pairs per step and device.
+        bf16: Whether most of the arithmetic is done in bfloat16, on a CPU or GPU that is faster at it.
         rate: The highest learning rate.
-        line_loss: Weight of two losses that only help while training (a model from nothing): on each line's label,
-            read where the next line begins, and on where the last layer looks when it writes a line's number.
         steps: Ends after so many steps, -1 after the epochs.
         save_every: Steps between checkpoints; a run that was cut off goes on from the last.
         seed: Of everything that is random.
@@ -177,11 +180,13 @@ class CausalRecipe(Section):
     profile: str = "tiny-lm-chunk"
     out: str = "runs/causal"
     scratch: Scratch = Scratch()
+    changes: Changes = Changes()
     lora_rank: Annotated[int, Field(ge=0)] = 0
     epochs: float = 3.0
     batch: _Count = 8
+    bf16: bool = False
     rate: Annotated[float, Field(gt=0)] = 1e-4
-    line_loss: Annotated[float, Field(ge=0)] = 0.0
+    flipped: _Share = 0.25
     steps: int = -1
     save_every: _Count = 200
     seed: int = 1

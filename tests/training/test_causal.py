@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,22 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
+from prox_spark import profiles
 from prox_spark.config import EngineSettings
 from prox_spark.engines import Prompt, create
-from prox_spark.errors import EngineError
-from prox_spark.training import CausalRecipe, Scratch, train
+from prox_spark.engines.tokenizer import ModelTokenizer
+from prox_spark.errors import EngineError, SourceError
+from prox_spark.evaluation import read
+from prox_spark.program import execute, parse
+from prox_spark.training import CausalRecipe, Changes, Scratch, train
+from prox_spark.training.causal import verdicts
+from prox_spark.training.causal.scratch import make_model, make_tokenizer, share
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the libraries that train
 
-SMALL = Scratch(vocabulary=320, numbers=60, width=32, layers=1, heads=2, context=512, drills=8)
+SMALL = Scratch(vocabulary=320, numbers=60, width=64, feed=64, layers=3, heads=2, context=512)
+AS_THEY_ARE = Changes(cut=0.0, mixed=0.0, forgotten=0.0, bare=0.0)
+PROFILE = profiles.find("tiny-lm-chunk")
 
 
 def recipe(pages: Path, out: Path, **changes: object) -> CausalRecipe:
@@ -30,8 +40,8 @@ def recipe(pages: Path, out: Path, **changes: object) -> CausalRecipe:
 def folder(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a run of a few steps, from nothing."""
     out = tmp_path_factory.mktemp("run")
-    run = train(recipe(pages, out, line_loss=1.0))
-    assert run["steps"] == 4 and 0.0 <= run["eval_removed_f1"] <= 1.0
+    run = train(recipe(pages, out))
+    assert run["steps"] == 4 and 0.0 <= run["eval_kept_f1"] <= 1.0
     return out
 
 
@@ -39,36 +49,93 @@ def test_a_model_from_nothing_is_written_and_answers_through_the_engine(folder: 
     engine = create(EngineSettings(kind="transformers", model=str(folder / "model"), device="cpu", threads=1))
     prompt = Prompt("[doc]\n[000]Home\n[001]It rained.\n[/doc]", max_new_tokens=8)
     assert engine.generate([prompt])[0].finish_reason in ("stop", "length")
-    ids = engine.tokenizer.encode("[doc]\n[000]Home\n[059]It\n[/doc]")  # type: ignore[attr-defined]
-    assert (
-        len(ids)
-        == 1
-        + 1
-        + 1
-        + len(engine.tokenizer.encode("Home", add_bos=False))
-        + 1
-        + len(  # type: ignore[attr-defined]
-            engine.tokenizer.encode("It", add_bos=False)  # type: ignore[attr-defined]
-        )
-        + 1
-    )
     engine.close()
 
 
-def test_no_weights_of_the_loss_on_lines_are_left_in_the_model(folder: Path) -> None:
-    from safetensors import safe_open
+def test_markers_verdicts_and_lengths_are_one_token_each_and_come_back_as_text(folder: Path) -> None:
+    from tokenizers import Tokenizer
 
-    with safe_open(str(folder / "model" / "model.safetensors"), framework="np") as file:
-        assert not [name for name in file.keys() if "line_head" in name]  # noqa: SIM118
+    tokenizer = ModelTokenizer(Tokenizer.from_file(str(folder / "model" / "tokenizer.json")))
+    assert len(tokenizer.encode("[doc]\n[000]\n[059]\u2026480\n[/doc]")) == 1 + 4
+    program = "# 0\nremove_lines(start=1, end=1)\n# 59\n"
+    ids = tokenizer.encode(program, add_bos=False)
+    assert len(ids) == 3 and tokenizer.decode(ids) == program
+    assert parse(program).problems == () and len(parse(program).operations) == 1
+
+
+def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_line(
+    pages: Path, tmp_path: Path
+) -> None:
+    asked = recipe(pages, tmp_path, changes=AS_THEY_ARE, flipped=0.0)
+    gold = list(read(pages))
+    tokenizer = make_tokenizer((line for page in gold for line in page.lines), SMALL)
+    shown = ModelTokenizer(tokenizer.backend_tokenizer)
+    expected = {}
+    for page in gold:
+        [(_, prompt)] = profiles.prompts(PROFILE, "\n".join(page.lines), shown)
+        assert prompt is not None
+        expected[prompt.token_ids] = page
+    words = verdicts.words_of(tokenizer, asked)
+    found = set()
+    for chunk in verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), words, asked, 200):
+        ids, behind = tuple(chunk["ids"].tolist()), int(chunk["answer"]) + 1
+        if (page := expected.get(ids[:behind])) is not None:
+            kept = [line for line, keep in zip(page.lines, page.keep, strict=True) if keep]
+            program = shown.decode(ids[behind:])
+            assert program.count("\n") == len(page.lines)
+            assert execute("\n".join(page.lines), program).text == "\n".join(kept)
+            found.add(page.id)
+    assert len(found) > 12
+
+
+def test_line_numbers_that_no_page_showed_are_learned_like_those_that_were(pages: Path, tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(1)
+    asked = recipe(pages, tmp_path)
+    gold = list(read(pages))[:4]
+    tokenizer = make_tokenizer((line for page in gold for line in page.lines), SMALL)
+    model = make_model(tokenizer, SMALL)
+    share(model, tokenizer, SMALL)
+    chunks = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), verdicts.words_of(tokenizer, asked), asked, 2)
+    verdicts.loss(model, verdicts.collate([chunks[0], chunks[1]], tokenizer.pad_token_id)).backward()
+    for weight, kind in ((model.get_input_embeddings().weight, "\n[%03d]"), (model.lm_head.weight, "# %d\n")):
+        rows = weight.grad[tokenizer.convert_tokens_to_ids([kind % number for number in range(SMALL.numbers)])]
+        assert rows[0].abs().sum() > 0 and torch.equal(rows, rows[:1].expand_as(rows))
 
 
 def test_a_run_goes_on_from_its_last_checkpoint(pages: Path, folder: Path) -> None:
-    assert train(recipe(pages, folder, line_loss=1.0, steps=6))["steps"] == 6
+    assert train(recipe(pages, folder, steps=6))["steps"] == 6
+
+
+def test_the_same_recipe_gives_the_same_weights(pages: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train(recipe(pages, tmp_path / name, steps=2, validation_folds=()))
+    a, b = ((tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("a", "b"))
+    assert a == b
 
 
 def test_any_model_is_taught_from_where_it_is(pages: Path, folder: Path, tmp_path: Path) -> None:
-    run = train(recipe(pages, tmp_path, base=str(folder / "model"), profile="tiny-lm-chunk", steps=2))
-    assert run["pairs"] > 0 and (tmp_path / "model" / "model.safetensors").exists()
+    run = train(recipe(pages, tmp_path, base=str(folder / "model"), steps=2))
+    assert run["examples"] > 0 and (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_a_model_from_nothing_needs_labelled_pages(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["Home"], "program": ["keep_chunk()"]}), tmp_path / "pairs.parquet")
+    with pytest.raises(SourceError, match="needs labelled pages"):
+        train(recipe(tmp_path / "pairs.parquet", tmp_path / "out"))
+
+
+def test_a_chunk_behind_the_numbers_that_the_model_knows_is_skipped(folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = ModelTokenizer(Tokenizer.from_file(str(folder / "model" / "tokenizer.json")))
+    made = profiles.prompts(replace(PROFILE, max_lines=60, max_chunk_tokens=120), "\n".join(["Home"] * 80), tokenizer)
+    assert all((prompt is None) == (chunk.line_end >= 60) for chunk, prompt in made)
+    assert {prompt is None for _, prompt in made} == {True, False}
 
 
 def test_adapters_without_their_library_are_refused_in_one_line(
@@ -77,3 +144,7 @@ def test_adapters_without_their_library_are_refused_in_one_line(
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(EngineError, match="pip install peft"):
         train(recipe(pages, tmp_path, base=str(folder / "model"), lora_rank=4))
+
+
+def test_run_json_tells_the_recipe(folder: Path) -> None:
+    assert json.loads((folder / "run.json").read_text())["recipe"]["scratch"]["numbers"] == 60

@@ -15,7 +15,7 @@ from pathlib import Path
 from prox_spark.chunks import WordTokenizer
 from prox_spark.engines.seam import Completion, Prompt
 
-TAGGER_VERSION = 1
+TAGGER_VERSION = 2
 """Part of the fingerprint: raise it with every change of what the same weights answer."""
 
 _NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)

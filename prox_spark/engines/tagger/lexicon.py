@@ -33,6 +33,15 @@ INTERFACE: dict[str, str] = {
     "ホーム": "home", "ログイン": "login", "検索": "search", "お問い合わせ": "contact", "会社概要": "about",
     "プライバシー": "privacy", "コメント": "comments", "関連": "related", "続きを読む": "more", "メニュー": "menu",
     "カテゴリ": "categories", "シェア": "share", "前へ": "previous", "次へ": "next", "広告": "advertisement",
+    "上一条": "previous", "下一条": "next", "上一則": "previous", "下一則": "next", "地址": "contact",
+    "电话": "contact", "電話": "contact", "传真": "contact", "傳真": "contact", "邮编": "contact", "邮箱": "contact",
+    "热线": "contact", "技术支持": "copyright", "主办单位": "copyright", "京公网安备": "copyright",
+    "楼主": "reply", "只看该作者": "views", "猜你喜欢": "recommended", "延伸阅读": "related", "随机文章": "related",
+    "设为首页": "home", "法律声明": "terms", "免责声明": "disclaimer", "用户协议": "terms", "人才招聘": "careers",
+    "記事一覧": "archives", "ランキング": "popular", "人気": "popular", "新着": "latest", "ツイート": "twitter",
+    "会員登録": "register", "利用規約": "terms", "個人情報": "privacy", "サイトマップ": "sitemap",
+    "無断転載": "reserved", "お知らせ": "news", "前の記事": "previous", "次の記事": "next", "共有": "share",
+    "フォロー": "follow", "ポリシー": "privacy",
 }  # fmt: skip
 """What is written on the buttons of Chinese and Japanese pages, and the English word for it."""
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-import random
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prox_spark import profiles
 from prox_spark.engines import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
-from prox_spark.errors import EngineError
+from prox_spark.errors import EngineError, SourceError
 from prox_spark.evaluation import GoldPage, judge, summarise
-from prox_spark.training.causal.data import IGNORED, NO_NUMBERS, Example, Numbers, collate, examples, split
-from prox_spark.training.causal.scratch import drills, make_model, make_tokenizer, markers
+from prox_spark.training.causal import verdicts
+from prox_spark.training.causal.data import collate, examples, split
+from prox_spark.training.causal.scratch import make_model, make_tokenizer, share
 from prox_spark.training.recipes import CausalRecipe
 
 logger = logging.getLogger(__name__)
@@ -30,39 +32,61 @@ def train(written: str) -> dict[str, Any]:
     torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
     learned, held = split(recipe)
-    model, tokenizer, numbers = _start(recipe, learned)
-    shown = ModelTokenizer(tokenizer.backend_tokenizer)
-    easy = drills(recipe.scratch.drills, recipe.seed, recipe.scratch) if recipe.base is None else ()
-    random.Random(recipe.seed).shuffle(learned)
-    pairs = examples(recipe, learned, shown, tokenizer.eos_token_id, numbers, easy)
-    logger.info("%d pairs, %d pages to validate on, %d parameters", len(pairs), len(held), model.num_parameters())
-    trainer = _trainer(recipe, model, tokenizer, pairs, held)
+    course = _from_nothing(recipe, learned) if recipe.base is None else _from_base(recipe, recipe.base, learned)
+    count = len(course.examples)
+    logger.info("%d examples, %d pages to validate on, %d parameters", count, len(held), course.model.num_parameters())
+    trainer = _trainer(recipe, course, held)
     folder = Path(recipe.out)
     trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
     found = trainer.evaluate() if held else {}
     if trainer.is_world_process_zero():
-        return _finish(folder, recipe, trainer, tokenizer, len(pairs), found)
+        return _finish(folder, recipe, trainer, course, found)
     return {}
 
 
-def _start(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> tuple[Any, Any, Numbers]:
-    """Load the model to start from, or make one; and tell which tokens are line markers."""
-    if recipe.base is None:
-        tokenizer = make_tokenizer(("\n".join(page.lines) for page in learned), recipe.scratch)
-        ids = tokenizer.convert_tokens_to_ids(markers(recipe.scratch))
-        marks = {token: number for number, token in enumerate(ids)}
-        marks[tokenizer.convert_tokens_to_ids("\n[/doc]")] = -1
-        written = tokenizer.convert_tokens_to_ids([str(number) for number in range(recipe.scratch.numbers)])
-        numbers = Numbers(marks, {token: number for number, token in enumerate(written)})
-        return make_model(tokenizer, recipe.scratch), tokenizer, numbers
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Hold what is trained, on what: `loss` takes the model and a batch that `collate` made of examples."""
+
+    model: Any
+    tokenizer: Any
+    examples: Any
+    collate: Callable[[Sequence[Any], int], dict[str, Any]]
+    loss: Callable[[Any, dict[str, Any]], Any]
+
+
+def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
+    """Make a model and its tokenizer; it learns a verdict for every line.
+
+    Raises:
+        SourceError: There are no labelled pages.
+    """
+    if not learned:
+        raise SourceError(f"{', '.join(recipe.data)}: a model from nothing needs labelled pages to learn from")
+    profile = profiles.find(recipe.profile)
+    lines = (profiles.shown_line(line, profile) for page in learned for line in page.lines)
+    tokenizer = make_tokenizer(lines, recipe.scratch)
+    model = make_model(tokenizer, recipe.scratch)
+    share(model, tokenizer, recipe.scratch)
+    pages = verdicts.pages_of(learned, recipe, tokenizer)
+    count = recipe.steps * recipe.batch if recipe.steps > 0 else math.ceil(recipe.epochs * len(pages))
+    chunks = verdicts.Chunks(pages, verdicts.words_of(tokenizer, recipe), recipe, count)
+    return _Course(model, tokenizer, chunks, verdicts.collate, verdicts.loss)
+
+
+def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> _Course:
+    """Load the model to start from; it learns programs."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     pinned = {"revision": recipe.revision, "trust_remote_code": False}
-    tokenizer = AutoTokenizer.from_pretrained(recipe.base, **pinned)
-    model = AutoModelForCausalLM.from_pretrained(recipe.base, use_safetensors=True, **pinned)
+    tokenizer = AutoTokenizer.from_pretrained(base, **pinned)
+    model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, dtype=torch.float32, **pinned)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return (_adapted(model, recipe.lora_rank) if recipe.lora_rank else model), tokenizer, NO_NUMBERS
+    pairs = examples(recipe, learned, ModelTokenizer(tokenizer.backend_tokenizer), tokenizer.eos_token_id)
+    model = _adapted(model, recipe.lora_rank) if recipe.lora_rank else model
+    return _Course(model, tokenizer, pairs, collate, lambda model, inputs: model(**inputs).loss)
 
 
 def _adapted(model: Any, rank: int) -> Any:
@@ -75,24 +99,21 @@ def _adapted(model: Any, rank: int) -> Any:
     )
 
 
-def _trainer(recipe: CausalRecipe, model: Any, tokenizer: Any, pairs: list[Example], held: list[GoldPage]) -> Any:
+def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any:
     import torch
     from transformers import Trainer, TrainingArguments
 
-    profile = profiles.find(recipe.profile)
-    if recipe.line_loss:
-        model.line_head = torch.nn.Linear(model.config.hidden_size, 1)
-        model.set_attn_implementation("eager")  # the other ones do not say where they look
+    profile, tokenizer = profiles.find(recipe.profile), course.tokenizer
 
     class ProgramTrainer(Trainer):  # type: ignore[misc]  # transformers is read without its types
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
-            loss = _loss(model, inputs, recipe.line_loss)
+            loss = course.loss(model, inputs)
             return (loss, None) if return_outputs else loss
 
         def _get_train_sampler(self, *arguments: Any) -> Any:
-            # The drills come first; real pages are in random order already.
-            if recipe.scratch.drills:
-                return torch.utils.data.SequentialSampler(pairs)
+            # Chunks are in random order already, and each is made by its number.
+            if recipe.base is None:
+                return torch.utils.data.SequentialSampler(course.examples)
             return super()._get_train_sampler(*arguments)
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -107,42 +128,18 @@ def _trainer(recipe: CausalRecipe, model: Any, tokenizer: Any, pairs: list[Examp
 
     when = "steps" if held else "no"
     arguments = TrainingArguments(
-        output_dir=recipe.out, num_train_epochs=recipe.epochs, max_steps=recipe.steps, learning_rate=recipe.rate,
-        per_device_train_batch_size=recipe.batch, lr_scheduler_type="cosine", warmup_steps=20, weight_decay=0.01,
-        logging_steps=20, save_strategy="steps", save_steps=recipe.save_every, save_total_limit=2,
-        eval_strategy=when, eval_steps=recipe.save_every, load_best_model_at_end=bool(held),
-        metric_for_best_model="removed_f1", greater_is_better=True, seed=recipe.seed, data_seed=recipe.seed,
+        output_dir=recipe.out, num_train_epochs=recipe.epochs if recipe.base else 1, max_steps=recipe.steps,
+        learning_rate=recipe.rate, per_device_train_batch_size=recipe.batch, lr_scheduler_type="cosine",
+        warmup_steps=20, weight_decay=0.01, logging_steps=20, save_strategy="steps", save_steps=recipe.save_every,
+        save_total_limit=2, eval_strategy=when, eval_steps=recipe.save_every, load_best_model_at_end=bool(held),
+        metric_for_best_model="kept_f1", greater_is_better=True, seed=recipe.seed, data_seed=recipe.seed,
         remove_unused_columns=False, report_to=[], disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=False,
+        dataloader_pin_memory=False, bf16=recipe.bf16,
     )  # fmt: skip
     return ProgramTrainer(
-        model=model, args=arguments, train_dataset=pairs, eval_dataset=held or None,
-        data_collator=lambda batch: collate(batch, tokenizer.pad_token_id),
+        model=course.model, args=arguments, train_dataset=course.examples, eval_dataset=held or None,
+        data_collator=lambda batch: course.collate(batch, tokenizer.pad_token_id),
     )  # fmt: skip
-
-
-def _loss(model: Any, inputs: Any, line_loss: float) -> Any:
-    """Compute the loss on completions, logits made only where there is one; and on the lines' labels if asked."""
-    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-
-    lines, looks, labels = inputs.pop("line_labels"), inputs.pop("looks"), inputs["labels"]
-    bare = getattr(model, "module", model)
-    if not line_loss:
-        return model(**inputs).loss
-    shown = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
-    output = bare.model(**shown, output_attentions=True)
-    hidden = output.last_hidden_state
-    wanted = labels[:, 1:] != IGNORED
-    loss = cross_entropy(bare.lm_head(hidden[:, :-1][wanted]), labels[:, 1:][wanted])
-    marked = lines != IGNORED
-    said = bare.line_head(hidden[marked]).squeeze(-1)
-    loss = loss + line_loss * binary_cross_entropy_with_logits(said, lines[marked].float())
-    wrote = looks != IGNORED
-    if not wrote.any():
-        return loss
-    attention = output.attentions[-1].transpose(1, 2)[wrote]  # numbers, heads, places
-    right = attention.gather(2, looks[wrote][:, None, None].expand(-1, attention.shape[1], 1))
-    return loss - line_loss * (right + 1e-6).log().mean()
 
 
 class _Answering:
@@ -187,16 +184,16 @@ class _Answering:
 
 
 def _finish(
-    folder: Path, recipe: CausalRecipe, trainer: Any, tokenizer: Any, pairs: int, found: dict[str, float]
+    folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]
 ) -> dict[str, Any]:
     model = trainer.model
-    if recipe.line_loss:
-        del model.line_head
-        model.set_attn_implementation("sdpa")
+    if recipe.base is None:
+        model.half()
+    model.config.use_cache = True  # training turns it off
     model.save_pretrained(folder / "model", safe_serialization=True)
-    tokenizer.save_pretrained(folder / "model")
+    course.tokenizer.save_pretrained(folder / "model")
     run = {
-        "recipe": recipe.model_dump(mode="json"), "pairs": pairs, "steps": trainer.state.global_step,
+        "recipe": recipe.model_dump(mode="json"), "examples": len(course.examples), "steps": trainer.state.global_step,
         "parameters": model.num_parameters(), "best": trainer.state.best_metric, **found,
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")

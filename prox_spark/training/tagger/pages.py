@@ -118,14 +118,7 @@ def changed(
         other: The page that lends its boilerplate.
         interface: For each token of the vocabulary, whether it is a word of interfaces.
     """
-    if rng.random() < changes.bare:
-        page = _bare(page, rng)
-    elif rng.random() < changes.mixed:
-        page = _mixed(page, other)
-    if rng.random() < changes.cut:
-        page = _cut(page, rng)
-    page = _window(page, 640, rng)
-    made = sample(page)
+    made = sample(_window(rearranged(page, other, changes, rng), 640, rng))
     wordless = rng.random() < changes.wordless
     if wordless:
         keep = interface[made.tokens] & (rng.random(len(made.tokens)) < 0.7)
@@ -135,6 +128,15 @@ def changed(
     dense = _blurred(made.dense, wordless=wordless, noise=changes.noise, rng=rng)
     lengths = np.bincount(owner, minlength=len(made.lengths)).astype(np.int64)
     return replace(made, dense=dense, tokens=made.tokens[keep], lengths=lengths)
+
+
+def rearranged(page: Page, other: Page, changes: Changes, rng: np.random.Generator) -> Page:
+    """Change which lines a page has: only its content or only the rest, another page around it, less around it."""
+    if rng.random() < changes.bare:
+        page = _bare(page, rng)
+    elif rng.random() < changes.mixed:
+        page = _mixed(page, other)
+    return _cut(page, rng) if rng.random() < changes.cut else page
 
 
 def _bare(page: Page, rng: np.random.Generator) -> Page:

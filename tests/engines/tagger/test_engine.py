@@ -54,6 +54,34 @@ def test_menus_and_footers_go_and_the_story_stays(engine: TaggerEngine) -> None:
     assert refined(engine, PAGE) == "\n".join(PROSE)
 
 
+JAPANESE = [
+    "ホーム", "ニュース", "ログイン", "会員登録", "2022年3月3日 18時30分", "ツイート", "シェアする",
+    "市立図書館は三日、改修工事が終わり、来月一日に新しく開館すると発表した。",
+    "館内には子ども向けの読書コーナーや、自習に使える席が百席以上設けられる。",
+    "「長い間お待たせしましたが、皆さまに喜んでいただける施設になったと思います。」と館長の佐藤さんは話している。",
+    "開館時間は午前九時から午後八時までで、月曜日は休館となる。",
+    "関連記事", "駅前の再開発計画、来年度に着工へ", "アクセスランキング", "市長選、現職と新人の争い",
+    "お問い合わせ", "プライバシーポリシー", "利用規約", "© 2022 地方新聞社 無断転載を禁じます",
+]  # fmt: skip
+CHINESE_BLOG = [
+    "首页", "归档", "标签", "作者：小林", "发表于 2021-01-20", "阅读(1234) 评论(15)",
+    "今年冬天我没有回城里，而是留在老家陪父母住了两个月。",
+    "母亲每天五点多就起床生火，父亲去后山砍柴，我则负责把鸡放出来。",
+    "“你小时候最怕冷。”母亲一边添柴一边说。",
+    "我笑了。",
+    "晚上没有什么事情，我们三个人围着火炉看电视，外面很静，偶尔能听见狗叫，或者是雪从屋檐上滑下来的声音。",
+    "上一篇：秋天的果园", "下一篇：给自己的一封信", "分享", "发表评论", "昵称", "提交", "最新文章", "秋天的果园",
+    "友情链接",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "first", "last"), [(JAPANESE, 7, 10), (CHINESE_BLOG, 6, 10)])
+def test_pages_without_spaces_keep_prose_and_quotations_and_lose_the_rest(
+    engine: TaggerEngine, page: list[str], first: int, last: int
+) -> None:
+    assert refined(engine, page) == "\n".join(page[first : last + 1])
+
+
 def test_a_chinese_page_keeps_its_story(engine: TaggerEngine) -> None:
     kept = (refined(engine, CHINESE) or "").split("\n")
     assert set(CHINESE[4:6]) <= set(kept)  # it saw English pages only, and may lose a quotation: the card says so
