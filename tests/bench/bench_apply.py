@@ -128,12 +128,18 @@ def session() -> SparkSession:
     return live
 
 
-def cpu_seconds(spark: SparkSession) -> float:
-    """Give the CPU time that this process, the JVM and its Python workers have used; waiting is none."""
+def cpu_times(spark: SparkSession) -> dict[int, float]:
+    """Give the CPU seconds that this process (0), the JVM and each of its Python workers have used, by process."""
     virtual_machine = spark._jvm.java.lang.ProcessHandle.current()  # type: ignore[union-attr]
     processes = [virtual_machine, *virtual_machine.descendants().toList()]
-    spent = [process.info().totalCpuDuration() for process in processes]
-    return time.process_time() + sum(one.get().toMillis() for one in spent if one.isPresent()) / 1000
+    spent = {process.pid(): process.info().totalCpuDuration() for process in processes}
+    found = {number: one.get().toMillis() / 1000 for number, one in spent.items() if one.isPresent()}
+    return found | {0: time.process_time()}
+
+
+def cpu_seconds(before: dict[int, float], after: dict[int, float]) -> float:
+    """Give what was used between; a worker that ended meanwhile was idle, and must not count as negative time."""
+    return sum(seconds - before.get(process, 0) for process, seconds in after.items())
 
 
 def measure(spark: SparkSession, runs: dict[str, Callable[[], None]], megabytes: float, rounds: int) -> None:
@@ -142,11 +148,11 @@ def measure(spark: SparkSession, runs: dict[str, Callable[[], None]], megabytes:
     cpu = dict(wall)
     for number in range(rounds + 1):
         for name, run in runs.items():
-            start, used = time.perf_counter(), cpu_seconds(spark)
+            start, used = time.perf_counter(), cpu_times(spark)
             run()
             if number:
                 wall[name] = min(wall[name], time.perf_counter() - start)
-                cpu[name] = min(cpu[name], cpu_seconds(spark) - used)
+                cpu[name] = min(cpu[name], cpu_seconds(used, cpu_times(spark)))
     for name in runs:
         twin, udf = cpu["Python twin"] / cpu[name], cpu["pandas UDF"] / cpu[name]
         print(
