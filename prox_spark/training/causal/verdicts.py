@@ -95,7 +95,8 @@ def _teacher(teacher: str | None) -> Any:
 
     def surely(page: GoldPage) -> NDArray[np.float32]:
         said = 1 / (1 + np.exp(-np.clip(model.judge(page.lines).keep, -20, 20)))
-        return ((said + np.array(page.keep)) / 2).astype(np.float32)
+        sure: NDArray[np.float32] = ((said + np.array(page.keep)) / 2).astype(np.float32)
+        return sure
 
     return surely
 
