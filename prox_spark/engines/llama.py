@@ -67,7 +67,8 @@ class NumpyLlama:
 
     def logits(self, token_ids: Sequence[int]) -> Floats:
         """Give the logits behind each token."""
-        return self._read(token_ids, self._cache(len(token_ids)), 0) @ self._head.T
+        found: Floats = self._read(token_ids, self._cache(len(token_ids)), 0) @ self._head.T
+        return found
 
     def _answer(self, index: int, prompt: Prompt) -> Completion:
         asked = prompt.token_ids if prompt.token_ids is not None else tuple(self._tokenizer.encode(prompt.text))
@@ -137,5 +138,5 @@ class NumpyLlama:
 def _turned(x: Floats, angles: tuple[Floats, Floats]) -> Floats:
     """Turn queries or keys by their places, as Llama does: the first half of each head with the second."""
     half = x.shape[-1] // 2
-    found: Floats = x * angles[0] + np.concatenate([-x[..., half:], x[..., :half]], -1) * angles[1]
-    return found
+    found = x * angles[0] + np.concatenate([-x[..., half:], x[..., :half]], -1) * angles[1]
+    return found.astype(np.float32, copy=False)
