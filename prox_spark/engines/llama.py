@@ -138,6 +138,5 @@ class NumpyLlama:
 def _turned(x: Floats, angles: tuple[Floats, Floats]) -> Floats:
     """Turn queries or keys by their places, as Llama does: the first half of each head with the second."""
     half = x.shape[-1] // 2
-    crossed: Floats = np.concatenate([-x[..., half:], x[..., :half]], -1)
-    found: Floats = x * angles[0] + crossed * angles[1]
-    return found
+    found = x * angles[0] + np.concatenate([-x[..., half:], x[..., :half]], -1) * angles[1]
+    return found.astype(np.float32, copy=False)

@@ -77,7 +77,8 @@ def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_
         expected[prompt.token_ids] = page
     words = verdicts.words_of(tokenizer, asked)
     found = set()
-    for chunk in verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), words, asked, 200):
+    chunks = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), words, asked, 200)
+    for chunk in map(chunks.__getitem__, range(len(chunks))):
         ids, behind = tuple(chunk["ids"].tolist()), int(chunk["answer"]) + 1
         if (page := expected.get(ids[:behind])) is not None:
             kept = [line for line, keep in zip(page.lines, page.keep, strict=True) if keep]

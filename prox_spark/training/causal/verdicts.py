@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prox_spark import profiles
+from prox_spark.engines.tagger.features import Floats
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.evaluation import GoldPage
 from prox_spark.training.causal.scratch import comments, markers, openings, removals
@@ -93,9 +94,9 @@ def _teacher(teacher: str | None) -> Any:
     with shipped_weights() if teacher == "shipped" else nullcontext(Path(teacher)) as path:
         model = TaggerModel.from_file(path)
 
-    def surely(page: GoldPage) -> NDArray[np.float32]:
+    def surely(page: GoldPage) -> Floats:
         said = 1 / (1 + np.exp(-np.clip(model.judge(page.lines).keep, -20, 20)))
-        sure: NDArray[np.float32] = ((said + np.array(page.keep)) / 2).astype(np.float32)
+        sure: Floats = ((said + np.array(page.keep)) / 2).astype(np.float32)
         return sure
 
     return surely
