@@ -16,7 +16,7 @@ from prox_spark import profiles
 from prox_spark.config import EngineSettings
 from prox_spark.engines import Prompt, create
 from prox_spark.engines.tokenizer import ModelTokenizer
-from prox_spark.errors import EngineError, SourceError
+from prox_spark.errors import ConfigError, EngineError, SourceError
 from prox_spark.evaluation import read
 from prox_spark.program import execute, parse
 from prox_spark.training import CausalRecipe, Changes, Scratch, train
@@ -121,6 +121,11 @@ def test_any_model_is_taught_from_where_it_is(pages: Path, folder: Path, tmp_pat
     assert run["examples"] > 0 and (tmp_path / "model" / "model.safetensors").exists()
 
 
+def test_a_recipe_for_a_model_that_exists_asks_for_its_name(pages: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="base must name"):
+        train(recipe(pages, tmp_path, profile="prox-web-chunk"))
+
+
 def test_a_model_from_nothing_needs_labelled_pages(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -139,11 +144,33 @@ def test_a_chunk_behind_the_numbers_that_the_model_knows_is_skipped(folder: Path
     assert {prompt is None for _, prompt in made} == {True, False}
 
 
+def test_adapters_are_learned_and_end_up_in_a_whole_model(pages: Path, folder: Path, tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    pytest.importorskip("peft")
+    base = folder / "model"
+    train(recipe(pages, tmp_path, base=str(base), steps=2, lora_rank=4, validation_folds=()))
+    with safe_open(str(base / "model.safetensors"), "pt") as before:
+        with safe_open(str(tmp_path / "model" / "model.safetensors"), "pt") as after:
+            assert set(before.keys()) == set(after.keys())
+            name = "model.layers.0.self_attn.q_proj.weight"
+            assert not before.get_tensor(name).float().equal(after.get_tensor(name).float())
+    create(EngineSettings(kind="transformers", model=str(tmp_path / "model"), device="cpu", threads=1)).close()
+
+
+@pytest.mark.spark
+def test_two_processes_learn_together_through_spark(spark: object, pages: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = train(recipe(pages, out, base=str(folder / "model"), steps=2, workers=2, validation_folds=()))
+    assert run["steps"] == 2
+    assert (out / "model" / "model.safetensors").exists()
+
+
 def test_adapters_without_their_library_are_refused_in_one_line(
     pages: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(EngineError, match="pip install peft"):
+    with pytest.raises(EngineError, match="needs peft"):
         train(recipe(pages, tmp_path, base=str(folder / "model"), lora_rank=4))
 
 

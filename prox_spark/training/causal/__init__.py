@@ -19,6 +19,9 @@ def train(recipe: CausalRecipe) -> dict[str, Any]:
     import torch
     from pyspark.ml.torch.distributor import TorchDistributor
 
+    from prox_spark.session import session
+
+    session()  # the distributor takes the active one
     distributor = TorchDistributor(
         num_processes=recipe.workers, local_mode=recipe.local, use_gpu=torch.cuda.is_available()
     )

@@ -13,7 +13,7 @@ from typing import Any
 from prox_spark import profiles
 from prox_spark.engines import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
-from prox_spark.errors import EngineError, SourceError
+from prox_spark.errors import ConfigError, EngineError, SourceError
 from prox_spark.evaluation import GoldPage, judge, summarise
 from prox_spark.training.causal import verdicts
 from prox_spark.training.causal.data import collate, examples, split
@@ -59,11 +59,14 @@ def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
     """Make a model and its tokenizer; it learns a verdict for every line.
 
     Raises:
+        ConfigError: The profile is one for a model that exists.
         SourceError: There are no labelled pages.
     """
+    profile = profiles.find(recipe.profile)
+    if profile.max_lines is None:
+        raise ConfigError(f"base must name a folder or a hub model for the profile {recipe.profile}, got nothing")
     if not learned:
         raise SourceError(f"{', '.join(recipe.data)}: a model from nothing needs labelled pages to learn from")
-    profile = profiles.find(recipe.profile)
     lines = (profiles.shown_line(line, profile) for page in learned for line in page.lines)
     tokenizer = make_tokenizer(lines, recipe.scratch)
     model = make_model(tokenizer, recipe.scratch)
@@ -93,7 +96,7 @@ def _adapted(model: Any, rank: int) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
-        raise EngineError("lora_rank above 0 needs peft: pip install peft") from error
+        raise EngineError("lora_rank above 0 needs peft: pip install 'prox-spark[train]'") from error
     return get_peft_model(
         model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     )
@@ -186,7 +189,7 @@ class _Answering:
 def _finish(
     folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]
 ) -> dict[str, Any]:
-    model = trainer.model
+    model = trainer.model.merge_and_unload() if recipe.lora_rank else trainer.model  # engines load whole models
     if recipe.base is None:
         model.half()
     model.config.use_cache = True  # training turns it off
