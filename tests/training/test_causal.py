@@ -150,11 +150,11 @@ def test_adapters_are_learned_and_end_up_in_a_whole_model(pages: Path, folder: P
     pytest.importorskip("peft")
     base = folder / "model"
     train(recipe(pages, tmp_path, base=str(base), steps=2, lora_rank=4, validation_folds=()))
-    with safe_open(str(base / "model.safetensors"), "pt") as before:
-        with safe_open(str(tmp_path / "model" / "model.safetensors"), "pt") as after:
-            assert set(before.keys()) == set(after.keys())
-            name = "model.layers.0.self_attn.q_proj.weight"
-            assert not before.get_tensor(name).float().equal(after.get_tensor(name).float())
+    files = (str(part / "model.safetensors") for part in (base, tmp_path / "model"))
+    before, after = (safe_open(file, "pt") for file in files)
+    assert set(before.keys()) == set(after.keys())
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert not before.get_tensor(name).float().equal(after.get_tensor(name).float())
     create(EngineSettings(kind="transformers", model=str(tmp_path / "model"), device="cpu", threads=1)).close()
 
 
