@@ -75,7 +75,7 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     conf = spark.sparkContext.getConf()
     master = conf.get("spark.master", "") or ""
     if master.startswith("local") and not master.startswith("local-cluster"):
-        return Share(1, threads=None if settings.kind == "vllm" else slots)  # vLLM binds itself to all cores
+        return Share(1, threads=slots)
     cores = int(conf.get("spark.executor.cores", "1") or 1)
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
     at_once = max(1, slots // cores) * max(1, gpus)

@@ -243,10 +243,12 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     if not on_gpu:
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+        if settings.threads != len(os.sched_getaffinity(0)):
+            os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
         import torch
 
-        os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(settings.threads)}
-        torch.set_num_threads(settings.threads)  # in this process the variable has been read already
+        torch.set_num_threads(settings.threads)  # where torch was loaded before, it has read the variable already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
         memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), cache, on_gpu=on_gpu)
