@@ -94,7 +94,8 @@ def _example(console: Console, example: Example) -> None:
 def _written(console: Console, written: Written) -> None:
     calls = written.program.split("\n")
     console.print(Text("\n".join(calls[:8]) + ("\n…" if len(calls) > 8 else ""), style="dim"))
-    words = f"{len(written.after.split()):,} words left, {written.chunks} chunks in {written.seconds:.1f} s"
+    prompts = f"{written.chunks} prompt{'s' * (written.chunks != 1)}"
+    words = f"{len(written.after.split()):,} words left, {prompts} answered in {written.seconds:.2f} s"
     console.print(f"{words}; it shows how a language model refines, the tagger does it better.")
 
 
