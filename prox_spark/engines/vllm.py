@@ -244,7 +244,8 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)
-        if settings.threads != len(os.sched_getaffinity(0)):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # not on macOS
+        if settings.threads != cores:  # vLLM binds its threads to all cores, which is faster where all are its own
             os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
         import torch
 
