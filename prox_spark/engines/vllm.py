@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from prox_spark.engines.transformers import source_of
 from prox_spark.errors import EngineError, TaskError
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from prox_spark.config import EngineSettings
 
 logger = logging.getLogger(__name__)
@@ -103,7 +106,9 @@ class VllmCore:
             self._dead: type[Exception] = EngineDeadError
             before = {process.pid for process in multiprocessing.active_children()}
             self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
-            self._guard = _guard([p.pid for p in multiprocessing.active_children() if p.pid not in before and p.pid])
+            processes = [process for process in multiprocessing.active_children() if process.pid not in before]
+            self._guard = _guard([process.pid for process in processes if process.pid])
+            _wake_when_dead(self._engine.engine_core, processes, EngineDeadError)
             self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))
         except EngineError:
             raise
@@ -229,6 +234,22 @@ def _guard(processes: Sequence[int]) -> subprocess.Popen[bytes] | None:
     return subprocess.Popen(
         ["sh", "-c", script], stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
     )
+
+
+def _wake_when_dead(client: Any, processes: Sequence[BaseProcess], error: type[Exception]) -> None:
+    """Have a step that waits for output fail once a process of the model is gone; vLLM would let it wait for ever.
+
+    vLLM 0.32 notices the death in a thread of its own, which closes the sockets and wakes nobody.
+    """
+    outputs = getattr(client, "outputs_queue", None)
+    if outputs is None or not processes:
+        return
+
+    def watch() -> None:
+        wait([process.sentinel for process in processes])
+        outputs.put_nowait(error())
+
+    threading.Thread(target=watch, name="prox-spark-vllm-watch", daemon=True).start()
 
 
 def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -124,18 +125,23 @@ def test_a_model_that_does_not_fit_is_refused_with_the_sizes(vllm_model: Path) -
         create(settings_of(vllm_model, cache_gib=90_000))
 
 
-def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_one_answers(vllm_model: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.5])  # before it is asked, and while it decodes
+def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_one_answers(
+    vllm_model: Path, seconds: float
+) -> None:
     import psutil
 
     release()
     settings = settings_of(vllm_model, own_process=True, speculation="ngram")
     engine = resident(settings)
     expected = engine.generate([Prompt("[000]Home", max_new_tokens=16)])
-    for child in psutil.Process().children(recursive=True):
-        if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name():
-            child.kill()
+    children = psutil.Process().children(recursive=True)
+    (model,) = (one for one in children if "EngineCore" in f"{one.name()} {' '.join(one.cmdline())}")
+    killer = threading.Timer(seconds, model.kill)
+    killer.start()
     with pytest.raises(TaskError, match="vLLM died"):
-        engine.generate([Prompt("a", max_new_tokens=64)] * 4)
+        engine.generate([Prompt(f"a{number}", max_new_tokens=200) for number in range(2000)])
+    killer.join()
     release()
     plain = resident(settings_of(vllm_model))
     assert plain.generate([Prompt("[000]Home", max_new_tokens=16)]) == expected  # speculation changes no answer
