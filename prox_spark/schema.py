@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
@@ -21,7 +22,7 @@ from prox_spark.errors import LakeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
 def _struct(**fields: StructType | ArrayType | StringType | IntegerType | LongType | DoubleType) -> StructType:
@@ -176,6 +177,11 @@ PARTITIONS = {
     "runs": (),
     "quarantine": ("source",),
 }
+
+
+def shard_of(key: Column | str, shards: int) -> Column:
+    """Give the shard of a text by its sha256 (column or name): 0 to `shards` - 1, the same on every cluster."""
+    return F.pmod(F.xxhash64(key), F.lit(shards)).cast("int")
 
 
 def select(table: StructType, names: Sequence[str]) -> StructType:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark import ledger
+from prox_spark import ledger, schema
 from prox_spark.passes import Pass, chain
 from prox_spark.stages import apply as applying
 from prox_spark.stages.apply import AT, is_of
@@ -35,8 +35,7 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
     if all(item.profile.level == "document" for item in before):
         # Verdicts edit nothing: the texts that survive them are read from `documents`, a wave at a time.
         return documents.join(ready.select("text_sha256"), "text_sha256", "left_semi"), True
-    shard = F.pmod(F.xxhash64("text_sha256"), F.lit(shards)).cast("int").alias("shard")
-    return ready.select("text_sha256", "text", shard), False
+    return ready.select("text_sha256", "text", schema.shard_of("text_sha256", shards).alias("shard")), False
 
 
 def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:

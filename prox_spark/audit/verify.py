@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, passes
+from prox_spark import ledger, passes, pipeline
 from prox_spark.audit.diff import readable
 from prox_spark.audit.retention import retention
+from prox_spark.config import IngestSettings
 from prox_spark.stages import verify as checking
 from prox_spark.tables import Lake
 from prox_spark.views import COUNTS
@@ -100,6 +101,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
     parts = [
         checking.membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
         *_replays(lake, chosen),
+        checking.placed(chosen.documents, pipeline.shards(lake, IngestSettings())),
         checking.reparsed(chosen.parsed),
     ]
     found = reduce(lambda one, other: one.unionByName(other), [part.localCheckpoint() for part in parts])

@@ -146,8 +146,7 @@ def documents(
     Returns:
         Rows of `schema.DOCUMENTS`.
     """
-    key = F.coalesce("text_sha256", "record_id")
-    shard = F.pmod(F.xxhash64(key), F.lit(shards)).cast("int").alias("shard")
+    shard = schema.shard_of(F.coalesce("text_sha256", "record_id"), shards).alias("shard")
     columns = ["doc_id", "source", "snapshot", "url", "text", "text_sha256", "metadata", "source_file", "position",
                "reason", "unit"]  # fmt: skip
     rows = found.select(*columns, shard)

@@ -31,6 +31,7 @@ CHECKS = {
     "twice": "a document has only one corpus row",
     "unknown_run": "the run that wrote a row is in runs",
     "hash": "text_sha256 is that of the text",
+    "shard": "a document stands in the shard of its text",
     "no_program": "each pass that a row went through has a program for it",
     "row": "executing the programs on the document gives the row",
     "operations": "executing the row's ops on the text before gives its text",
@@ -123,6 +124,12 @@ def membership(rows: DataFrame, documents: DataFrame) -> DataFrame:
     )
     key, detail = F.coalesce("row_id", "doc_id").alias("key"), F.concat(F.coalesce("n", F.lit(0)), F.lit(" rows"))
     return joined.select(check.alias("check"), key, detail.alias("detail")).where("check IS NOT NULL")
+
+
+def placed(documents: DataFrame, shards: int) -> DataFrame:
+    """Find documents outside their shard: a wave of `refine` reads by shard and would pass them by."""
+    wrong = ~F.col("shard").eqNullSafe(schema.shard_of("text_sha256", shards))
+    return documents.where(wrong).selectExpr("'shard' AS check", "doc_id AS key", "string(shard) AS detail")
 
 
 def reparsed(programs: DataFrame) -> DataFrame:

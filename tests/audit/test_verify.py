@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from prox_spark import ledger, passes, pipeline
 from prox_spark.audit.verify import verify
-from prox_spark.stages.verify import other_than_parsed, reparsed, replayed
+from prox_spark.config import IngestSettings
+from prox_spark.stages.verify import other_than_parsed, placed, reparsed, replayed
 from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
@@ -100,6 +101,12 @@ def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other
     named = {row["key"]: row["detail"] for row in found if row["check"] == "row" and row["detail"].startswith("other")}
     assert all(column in named[victims[column]] for column in ("url", "source", "snapshot", "metadata"))
     assert {row["check"] for row in found if row["key"] == victims["text_sha256"]} >= {"hash"}
+
+    shards = pipeline.shards(lake, IngestSettings())
+    assert placed(lake.read("documents"), shards).isEmpty()
+    moved = F.when(F.col("doc_id") == ids[0], (F.col("shard") + 1) % shards).otherwise(F.col("shard"))
+    elsewhere = placed(lake.read("documents").withColumn("shard", moved), shards).collect()
+    assert [(row["check"], row["key"]) for row in elsewhere] == [("shard", ids[0])]
 
     programs = lake.read("programs").where("pass_name = 'chunk'").orderBy("text_sha256")
     one, two = (row[0] for row in programs.select("text_sha256").limit(2).collect())
