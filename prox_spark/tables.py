@@ -370,11 +370,21 @@ class Lake:
     @contextmanager
     def _explained(self, action: str) -> Iterator[None]:
         """Turn what Delta and the file system say of a place that cannot be used into one line."""
-        from delta.exceptions import DeltaConcurrentModificationException
+        from delta import exceptions as delta
 
         try:
             yield
-        except DeltaConcurrentModificationException as error:
+        except (
+            # The first is named as if it were the base of the others, and is not.
+            delta.DeltaConcurrentModificationException,
+            delta.ConcurrentAppendException,
+            delta.ConcurrentDeleteDeleteException,
+            delta.ConcurrentDeleteReadException,
+            delta.ConcurrentTransactionException,
+            delta.ConcurrentWriteException,
+            delta.MetadataChangedException,
+            delta.ProtocolChangedException,
+        ) as error:
             raise RunError(BUSY) from error
         except Exception as error:
             advice = _advice(error)

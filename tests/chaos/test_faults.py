@@ -200,7 +200,7 @@ def test_a_full_disk_and_a_read_only_lake_are_one_line_each(
     model = ("--set", "engine.kind=scripted", "--set", f"engine.answers={json.dumps(answers)}")
     filler = small_disk / "filler"
     codes = []
-    for free in (300_000, 600_000, 900_000):  # the disk fills up here, or a little later
+    for free in (60_000, 150_000, 300_000):  # the disk fills up here, or a little later
         filler.write_bytes(b"\0" * (2_000_000 - free))
         code, err = cli("ingest", "jsonl", pages, "--snapshot", "one", "--lake", str(lake))
         codes.append(code)

@@ -93,7 +93,7 @@ def test_every_distinct_text_is_asked_about_once_in_one_wave_or_many(lake: Lake,
     counts = json.loads(row["counts"])
     assert counts["duplicates_saved"] == 20 and counts["loads"] >= 1 and counts["tokens_per_second"] > 0
     assert row["prompt_tokens"] == sum(len(prompt) for prompt in model.asked)
-    assert 0 < counts["load_seconds"] < counts["engine_seconds"] + 1
+    assert 0 <= counts["load_seconds"] < counts["engine_seconds"] + 1  # milliseconds, and this model loads in none
 
 
 @pytest.mark.parametrize("written", ["append", "filter", "sort", "limit"])
