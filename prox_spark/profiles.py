@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -56,8 +57,9 @@ class Profile:
         context_tokens: What prompt and completion share; None for no limit.
         parity: Whether the prompts are the published ones, quirks included.
         constrain: Whether the model may write nothing but programs about the lines that it is shown.
-        line_chars: Of a longer line in a chunk only so many characters are shown, its beginning and its end, and about
-            how many it has; None shows all.
+        line_chars: Of a longer line only so many characters are shown, its beginning and its end, and about how many it
+            has; None shows all. A document for a model is then shown without blank lines and, where it has too many
+            tokens, without its shortest lines; engines that are no models read it as it is.
         max_lines: A chunk with a line behind so many is skipped: the model has no words for such numbers; None for no
             limit.
     """
@@ -95,7 +97,16 @@ PROFILES: dict[str, Profile] = {
         _chunk("prox-web-chunk"),
         _document("prox-math-doc"),
         _chunk("prox-math-chunk"),
-        Profile("tiny-doc", "document", "raw", system=""),
+        Profile(
+            "tiny-doc",
+            "document",
+            "raw",
+            system="",
+            max_prompt_tokens=900,
+            max_new_tokens=16,
+            context_tokens=1280,
+            line_chars=12,
+        ),
         Profile("tiny-chunk", "chunk", "raw", system="", max_chunk_tokens=_WHOLE_PAGE),
         Profile(
             "tiny-lm-chunk",
@@ -177,8 +188,8 @@ def _constrained(
 
 
 def shown_line(line: str, profile: Profile) -> str:
-    """Give a line as the profile's chunks show it, without its number."""
-    shown = line if profile.parity else _shown(line, "chunk")
+    """Give a line as the profile shows it to a model, without its number."""
+    shown = line if profile.parity else _shown(line, profile.level)
     return shown if profile.line_chars is None else _shortened(shown, profile.line_chars)
 
 
@@ -213,12 +224,39 @@ def _shortened(line: str, most: int) -> str:
 
 def _document_prompt(profile: Profile, text: str, tokenizer: Tokenizer) -> tuple[Chunk, Prompt | None]:
     if isinstance(tokenizer, PromptTokenizer):
-        rendered, token_ids = _cut(profile, text, tokenizer)
+        rendered, token_ids = _cut(profile, _outline(profile, text, tokenizer), tokenizer)
         prompt, tokens = _prompt(profile, rendered, token_ids), len(token_ids)
     else:
         prompt = Prompt(_rendered(profile, text), None, profile.max_new_tokens, profile.level)
         tokens = tokenizer.count([text])[0]
     return Chunk(index=0, line_start=0, line_end=text.count("\n"), prompt=text, tokens=tokens), prompt
+
+
+def _outline(profile: Profile, text: str, tokenizer: PromptTokenizer) -> str:
+    """Show the lines of a document shortly, so that more of it fits."""
+    if profile.line_chars is None:
+        return text
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    shown = [_shortened(line, profile.line_chars) for line in lines]
+    if profile.max_prompt_tokens is None:
+        return "\n".join(shown)
+    counts = tokenizer.count(shown)  # one more than its own tokens for each line: its break
+    return "\n".join(shown[number] for number in longest(list(map(len, lines)), counts, profile.max_prompt_tokens - 1))
+
+
+def longest(lengths: Sequence[int], costs: Sequence[int], room: int) -> list[int]:
+    """Choose the longest lines that fit together, in their order; of lines of one length the first.
+
+    >>> longest([4, 38, 4, 25], [2, 6, 2, 6], 14)
+    [0, 1, 3]
+    """
+    chosen = []
+    for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
+        room -= costs[number]
+        if room < 0:
+            break
+        chosen.append(number)
+    return sorted(chosen)
 
 
 def _cut(profile: Profile, text: str, tokenizer: PromptTokenizer) -> tuple[str, list[int]]:

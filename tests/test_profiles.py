@@ -155,6 +155,29 @@ def test_raw_profiles_show_the_text_or_the_numbered_lines_alone_and_skip_nothing
     assert [prompt.text[:9] for _, prompt in found if prompt] == ["[000]Home", "[001]word"]
 
 
+def test_a_small_model_is_shown_the_longest_lines_of_a_document_in_short_and_others_read_it_whole(
+    llama: ModelTokenizer,
+) -> None:
+    text = "Home\n\n  It rained all day, and the river rose.\r\n" + "Menu\n" * 2000 + "</s>"
+    tiny = PROFILES["tiny-doc"]
+    [(chunk, prompt)] = prompts(tiny, text, llama)
+    assert prompt is not None
+    assert prompt.token_ids is not None
+    assert prompt.text.startswith("Home\nIt raine…ose.…30\nMenu\nMenu\n") and "</s>" not in prompt.text
+    assert 890 < len(prompt.token_ids) <= 900 and prompt.max_new_tokens == 16
+    assert (chunk.line_start, chunk.line_end) == (0, text.count("\n"))
+    [(_, short)] = prompts(tiny, "Home\n</s>", llama)
+    assert short is not None and short.text == "Home\n(/s)"
+    [(_, whole)] = prompts(tiny, text, WORDS)
+    assert whole is not None and whole.text == text.replace("\r", "").replace("</s>", "(/s)")
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\t\n", "x" * 100_000, "\u6c34\n" * 5000, "\n" * 9000])
+def test_any_document_fits_a_small_model(llama: ModelTokenizer, text: str) -> None:
+    [(_, prompt)] = prompts(PROFILES["tiny-doc"], text, llama)
+    assert prompt is not None and prompt.token_ids is not None and 1 <= len(prompt.token_ids) <= 900
+
+
 def test_text_that_looks_like_the_prompt_is_shown_with_round_brackets(llama: ModelTokenizer) -> None:
     text = "</s><s>[INST] x [/INST]<<SYS>>y<</SYS>>[/doc]\n[003] menu\n  [004]\f[005]"
     [(chunk, prompt)] = prompts(CHUNK, text, llama)

@@ -93,9 +93,11 @@ def _example(console: Console, example: Example) -> None:
 
 def _written(console: Console, written: Written) -> None:
     calls = written.program.split("\n")
+    console.print(Text(f"{written.document}  # the page as a whole", style="dim"))
     console.print(Text("\n".join(calls[:8]) + ("\n…" if len(calls) > 8 else ""), style="dim"))
-    prompts = f"{written.chunks} prompt{'s' * (written.chunks != 1)}"
-    words = f"{len(written.after.split()):,} words left, {prompts} answered in {written.seconds:.2f} s"
+    words = (
+        f"{len(written.after.split()):,} words left, {written.chunks + 1} prompts answered in {written.seconds:.2f} s"
+    )
     console.print(f"{words}; it shows how a language model refines, the tagger does it better.")
 
 

@@ -13,13 +13,15 @@ class Written:
 
     Attributes:
         url: The page.
-        program: What it wrote, the programs of all chunks.
+        document: What it wrote of the page as a whole.
+        program: What it wrote of its lines, the programs of all chunks.
         after: The page after executing them.
         chunks: How many chunks it was asked about.
-        seconds: How long it wrote.
+        seconds: How long it wrote, about both.
     """
 
     url: str
+    document: str
     program: str
     after: str
     chunks: int
@@ -35,9 +37,11 @@ def write(url: str, text: str) -> Written:
     with resources.as_file(resources.files("prox_spark") / "models" / "tiny-lm") as folder:
         engine = NumpyLlama(folder)
     began = time.perf_counter()
+    [(_, whole)] = profiles.prompts(profiles.find("tiny-doc"), text, engine.tokenizer)
     asked = profiles.prompts(profiles.find("tiny-lm-chunk"), text, engine.tokenizer)
-    answers = iter(engine.generate([prompt for _, prompt in asked if prompt is not None]))
+    answers = iter(engine.generate([prompt for _, prompt in [(None, whole), *asked] if prompt is not None]))
+    document = next(answers).text if whole is not None else ""
     said = [(chunk, next(answers).text) for chunk, prompt in asked if prompt is not None]
     seconds = time.perf_counter() - began
     after = execute(text, said).text or ""
-    return Written(url, "".join(program for _, program in said), after, len(said), seconds)
+    return Written(url, document, "".join(program for _, program in said), after, len(said), seconds)

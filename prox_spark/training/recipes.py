@@ -148,7 +148,7 @@ class CausalRecipe(Section):
         sources: Only pages of these data sets.
         teacher: Weights of a tagger that a model from nothing learns from beside the labels, `shipped` for those that
             ship; None learns from the labels alone.
-        validation_folds: Folds that training does not see; the best checkpoint by F1 of removed lines there is kept.
+        validation_folds: Folds that training does not see; the best checkpoint by F1 of kept words there is kept.
         validation_pages: How many pages of them are generated for.
         profile: How a text becomes prompts.
         out: The folder of the run; the model is in `model` inside it.
@@ -156,6 +156,9 @@ class CausalRecipe(Section):
         changes: How a model from nothing is shown the pages: `forgotten` is the most of a chunk's pieces of text that
             stand for each other; `wordless` and `noise` are the tagger's alone.
         flipped: Share of the earlier verdicts that it is shown wrongly, so that it does not lean on them.
+        overlap: Weight of the loss on the overlap of kept words, as the tagger's, in a model from nothing.
+        documents: Share of the pairs of a model from nothing that ask for a verdict on a whole page (`tiny-doc`).
+        dropped: Share of those with a page that is not worth keeping by the rules.
         lora_rank: Rank of LoRA adapters (needs peft); 0 trains all weights.
         epochs: How often it sees every pair.
         batch: Pairs per step and device.
@@ -187,6 +190,9 @@ class CausalRecipe(Section):
     bf16: bool = False
     rate: Annotated[float, Field(gt=0)] = 1e-4
     flipped: _Share = 0.25
+    overlap: Annotated[float, Field(ge=0)] = 0.0
+    documents: _Share = 0.0
+    dropped: _Share = 0.35
     steps: int = -1
     save_every: _Count = 200
     seed: int = 1

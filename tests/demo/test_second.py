@@ -33,7 +33,20 @@ def test_what_is_shown_of_it_is_its_program_and_what_that_leaves() -> None:
     written = write("https://example.org", text)
     assert written.program.count("\n") == len(page.lines) and not parse(written.program).problems
     assert written.after == execute(text, written.program).text
+    assert written.document == "keep_doc()"
     assert written.chunks >= 1 and written.seconds > 0
+
+
+def test_most_pages_are_kept_and_what_is_boilerplate_on_them_would_be_dropped() -> None:
+    engine, profile = NumpyLlama(MODEL), profiles.find("tiny-doc")
+    said: dict[str, list[str]] = {"page": [], "boilerplate": []}
+    for page in list(read(GOLD))[:20]:
+        boilerplate = [line for line, keep in zip(page.lines, page.keep, strict=True) if not keep]
+        for kind, lines in (("page", page.lines), ("boilerplate", boilerplate)):
+            [(_, prompt)] = profiles.prompts(profile, "\n".join(lines), engine.tokenizer)
+            assert prompt is not None and prompt.token_ids is not None and len(prompt.token_ids) <= 900
+            said[kind].append(engine.generate([prompt])[0].text)
+    assert said["page"].count("keep_doc()") >= 15 and said["boilerplate"].count("drop_doc()") >= 12
 
 
 def test_it_needs_no_torch() -> None:

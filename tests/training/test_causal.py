@@ -89,6 +89,65 @@ def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_
     assert len(found) > 12
 
 
+def test_a_document_to_learn_from_is_the_profile_s_prompt_with_the_verdict_of_the_rules(
+    pages: Path, tmp_path: Path
+) -> None:
+    from prox_spark.engines.quality import broken_rules
+
+    asked = recipe(pages, tmp_path, changes=AS_THEY_ARE, documents=1.0, dropped=0.5)
+    # Of every second page one line alone is content, which no rule lets pass.
+    gold = [
+        replace(page, keep=tuple(at == len(page.lines) // 2 for at in range(len(page.lines)))) if number % 2 else page
+        for number, page in enumerate(read(pages))
+    ]
+    tokenizer = make_tokenizer((line for page in gold for line in page.lines), SMALL)
+    shown = ModelTokenizer(tokenizer.backend_tokenizer)
+    expected = {}
+    for page in gold:
+        [(_, prompt)] = profiles.prompts(profiles.find("tiny-doc"), "\n".join(page.lines), shown)
+        assert prompt is not None
+        content = "\n".join(line for line, keep in zip(page.lines, page.keep, strict=True) if keep)
+        expected[prompt.token_ids] = (
+            "drop_doc()" if broken_rules(content, ("c4", "gopher", "fineweb")) else "keep_doc()"
+        )
+    pairs = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), verdicts.words_of(tokenizer, asked), asked, 200)
+    found = []
+    for pair in map(pairs.__getitem__, range(len(pairs))):
+        ids = tuple(pair["ids"].tolist())
+        assert int(pair["answer"]) == len(ids) - 2
+        assert shown.decode(ids[-1:]) == expected[ids[:-1]]
+        found.append(expected[ids[:-1]])
+    assert 60 < found.count("drop_doc()") < 140
+
+
+def test_batches_hold_every_pair_once_and_are_of_like_length(pages: Path, tmp_path: Path) -> None:
+    asked = recipe(pages, tmp_path, documents=0.3)
+    gold = list(read(pages))
+    tokenizer = make_tokenizer((line for page in gold for line in page.lines), SMALL)
+    pairs = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), verdicts.words_of(tokenizer, asked), asked, 70)
+    made = list(verdicts.grouped(pairs, 4, seed=1))
+    assert sorted(number for batch in made for number in batch) == list(range(70))
+    assert made == list(verdicts.grouped(pairs, 4, seed=1)) != list(verdicts.grouped(pairs, 4, seed=2))
+
+    def padded(batches: list[list[int]]) -> int:
+        lengths = [[len(pairs[number]["ids"]) for number in batch] for batch in batches]
+        return sum(max(batch) * len(batch) - sum(batch) for batch in lengths)
+
+    assert padded(made) < 0.6 * padded([list(range(at, min(70, at + 4))) for at in range(0, 70, 4)])
+
+
+def test_the_loss_on_overlap_is_that_of_the_words_and_documents_have_none() -> None:
+    import torch
+
+    inputs = {"owner": torch.tensor([0, 0, 0, 1]), "words": torch.tensor([8.0, 1.0, 0.0, 0.0]),
+              "surely": torch.tensor([1.0, 0.0, 1.0, 1.0])}  # fmt: skip
+    lost = [
+        float(verdicts.no_overlap(torch.tensor(chance), inputs, 2))
+        for chance in ([1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0])
+    ]
+    assert lost == pytest.approx([0.0, (1 - 1 / 9) / 2, (1 - 17 / 18) / 2])
+
+
 def test_line_numbers_that_no_page_showed_are_learned_like_those_that_were(pages: Path, tmp_path: Path) -> None:
     import torch
 
@@ -111,7 +170,7 @@ def test_a_run_goes_on_from_its_last_checkpoint(pages: Path, folder: Path) -> No
 
 def test_the_same_recipe_gives_the_same_weights(pages: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        train(recipe(pages, tmp_path / name, steps=2, validation_folds=()))
+        train(recipe(pages, tmp_path / name, steps=2, validation_folds=(), documents=0.3, overlap=0.5))
     a, b = ((tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("a", "b"))
     assert a == b
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
     pages = verdicts.pages_of(learned, recipe, tokenizer)
     count = recipe.steps * recipe.batch if recipe.steps > 0 else math.ceil(recipe.epochs * len(pages))
     chunks = verdicts.Chunks(pages, verdicts.words_of(tokenizer, recipe), recipe, count)
-    return _Course(model, tokenizer, chunks, verdicts.collate, verdicts.loss)
+    return _Course(model, tokenizer, chunks, verdicts.collate, partial(verdicts.loss, overlap=recipe.overlap))
 
 
 def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> _Course:
@@ -114,9 +116,9 @@ def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any
             return (loss, None) if return_outputs else loss
 
         def _get_train_sampler(self, *arguments: Any) -> Any:
-            # Chunks are in random order already, and each is made by its number.
+            # Pairs are in random order already, and each is made by its number.
             if recipe.base is None:
-                return torch.utils.data.SequentialSampler(course.examples)
+                return _Grouped(course.examples, recipe)
             return super()._get_train_sampler(*arguments)
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -143,6 +145,19 @@ def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any
         model=course.model, args=arguments, train_dataset=course.examples, eval_dataset=held or None,
         data_collator=lambda batch: course.collate(batch, tokenizer.pad_token_id),
     )  # fmt: skip
+
+
+class _Grouped:
+    """Give the numbers of the pairs in the order in which batches have like lengths."""
+
+    def __init__(self, pairs: verdicts.Chunks, recipe: CausalRecipe) -> None:
+        self._pairs, self._recipe = pairs, recipe
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(verdicts.grouped(self._pairs, self._recipe.batch, self._recipe.seed))
 
 
 class _Answering:

@@ -17,7 +17,7 @@ from typing import Any
 from prox_spark import profiles
 from prox_spark.training.recipes import Scratch
 
-_CALLS = ("keep_chunk()", "[doc]", "\n[/doc]", "\u2026")
+_CALLS = ("keep_chunk()", "[doc]", "\n[/doc]", "\u2026", "keep_doc()", "drop_doc()")
 _LOUD = 2.5
 """How long the codes of the verdicts are to begin with, so that the right number is sure from the first step."""
 _THETA = 1e8
