@@ -69,7 +69,8 @@ BRIEF = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 
 def with_defaults(wanted: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Give the settings for a session started here: what the user wants over what was measured for this machine."""
-    settings = {**GENERAL, "spark.master": f"local[{cores()}]", **wanted}
+    # A task whose Python worker died is tried once more, where Spark's own `local[*]` fails the whole command.
+    settings = {**GENERAL, "spark.master": f"local[{cores()},2]", **wanted}
     if not is_local(settings):
         return settings
     machine = machine_settings(cores(), memory_bytes(), gpu=shutil.which("nvidia-smi") is not None)
