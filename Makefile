@@ -82,7 +82,7 @@ train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from it
 evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
 	@$(BIN)/prox-spark evaluate $(DATA)
 
-accelerator: $(VENV)/.installed  ## build the optional compiled word counter, which needs a JDK (docs/apply-speed.md)
+accelerator: $(VENV)/.installed  ## build the optional compiled executor, which needs a JDK (docs/apply-speed.md)
 	@$(BIN)/python accelerator/build.py
 
 bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF

@@ -1,6 +1,6 @@
-"""Build the optional accelerator, a compiled word counter.
+"""Build the optional accelerator, the compiled executor of strict mode.
 
-python accelerator/build.py [--to build/prox-count-words.jar]
+python accelerator/build.py [--to build/prox-accelerator.jar]
 
 Needs a JDK of the version that Spark runs on (`javac`) and pyspark. The classes of characters are written from
 `prox_spark/program/characters.py`.
@@ -17,31 +17,33 @@ from pathlib import Path
 
 import pyspark
 
-from prox_spark.program.characters import UNSPACED, WHITESPACE, Ranges
+from prox_spark import __version__
+from prox_spark.program.characters import UNSPACED, WHITESPACE, WORD, Ranges
 
 HERE = Path(__file__).parent
 
 
-def characters() -> str:
-    """Write the Java class that holds the tables."""
+def tables() -> str:
+    """Write the Java class that holds the tables, and the version that they are of."""
 
     def table(name: str, ranges: Ranges) -> str:
         numbers = ", ".join(f"0x{code:x}" for pair in ranges for code in pair)
         return f"  static final int[] {name} = {{{numbers}}};\n"
 
-    tables = table("WHITESPACE", WHITESPACE) + table("UNSPACED", UNSPACED)
-    return f"package prox_spark;\n\nfinal class Characters {{\n{tables}}}\n"
+    version = f'  static final String VERSION = "{__version__}";\n'
+    ranges = table("WHITESPACE", WHITESPACE) + table("UNSPACED", UNSPACED) + table("WORD", WORD)
+    return f"package prox_spark;\n\nfinal class Tables {{\n{version}{ranges}}}\n"
 
 
 def build(jar: Path) -> None:
     """Compile and pack; the Java 17 of Spark 4 is the floor, also where the compiler is newer."""
     with tempfile.TemporaryDirectory() as folder:
-        source, classes = Path(folder, "Characters.java"), Path(folder, "classes")
-        source.write_text(characters(), encoding="ascii")
+        source, classes = Path(folder, "Tables.java"), Path(folder, "classes")
+        source.write_text(tables(), encoding="ascii")
         spark = Path(pyspark.__file__).parent / "jars" / "*"
         compiler = ["javac", "--release", "17", "-cp", str(spark), "-d", str(classes)]
         try:
-            subprocess.run([*compiler, str(source), str(HERE / "CountWords.java")], check=True)
+            subprocess.run([*compiler, str(source), *map(str, sorted(HERE.glob("*.java")))], check=True)
         except FileNotFoundError:
             sys.exit("javac is missing: install a JDK 17 or newer, and put its bin folder on PATH")
         jar.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def build(jar: Path) -> None:
 def main() -> None:
     """Build the JAR and print where it is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--to", type=Path, default=HERE.parent / "build" / "prox-count-words.jar")
+    parser.add_argument("--to", type=Path, default=HERE.parent / "build" / "prox-accelerator.jar")
     jar = parser.parse_args().to
     build(jar)
     print(jar)

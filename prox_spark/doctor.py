@@ -20,7 +20,7 @@ import pyspark
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from prox_spark import __version__, engines, jars, java, local, schema, tracking
+from prox_spark import __version__, accelerator, engines, jars, java, local, schema, tracking
 from prox_spark.config import Config, EngineSettings
 from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.session import active, cache_folder, delta_jars, session, wanted_delta
@@ -182,6 +182,8 @@ def _session(config: Config, *, verbose: bool) -> str:
                 spark.range(1).write.format("delta").save(f"{folder}/table")
                 spark.read.format("delta").load(f"{folder}/table").collect()
             said += f", {time.monotonic() - begin:.0f} s to write and read a first table"
+        if accelerator.is_there(spark):
+            said += ", the accelerator is loaded"
         if ours:
             spark.stop()
     except (PySparkException, Py4JError) as error:

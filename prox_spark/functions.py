@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyspark.sql.pandas.functions import pandas_udf
-from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
+from pyspark.sql.types import ArrayType, StructField, StructType
 
 from prox_spark import schema
 from prox_spark.program import columns, parse
-from prox_spark.program.columns_words import COMPILED, let, literal
+from prox_spark.program.columns_words import let
 from prox_spark.program.operations import Mode, Operation, Policy, Problem
 
 if TYPE_CHECKING:
@@ -43,17 +43,6 @@ def register_functions(spark: SparkSession, *, mode: Mode = "strict") -> None:
     parameters = f"text STRING, ops {ArrayType(schema.OPERATION).simpleString()}"
     _register(spark, f"prox_apply({parameters}) RETURNS STRING", text.format(", 'ops', ops"), applied)
     _register(spark, "prox_words(text STRING) RETURNS INT", text.format(""), columns.words_sql(mode))
-
-
-def register_accelerator(spark: SparkSession, jar: str) -> None:
-    """Load the optional compiled word counter, so that `columns.execute` and `columns.words` can be told to use it.
-
-    Args:
-        jar: What `make accelerator` built. Classic Spark only: over Spark Connect and on serverless there are no JARs,
-            and Spark's own expressions do the same there.
-    """
-    spark.sql(f"ADD JAR {literal(jar)}")
-    spark.udf.registerJavaFunction(COMPILED, "prox_spark.CountWords", IntegerType())
 
 
 def _register(spark: SparkSession, signature: str, bound: str, body: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import gpus, ledger, standing, tables, tracking, views
+from prox_spark import accelerator, gpus, ledger, standing, tables, tracking, views
 from prox_spark import passes as passes_
 from prox_spark import probe as probing
 from prox_spark.errors import LakeError
@@ -199,6 +199,7 @@ def refine(lake: Lake, pass_name: str, *, config: Config, progress: Progress | N
 def _refine(lake: Lake, pass_name: str, config: Config, progress: Progress | None) -> RefineSummary:
     passes = up_to(config, pass_name)
     this = passes[-1]
+    accelerator.is_there(lake.spark)  # one that cannot be used says so now, and not after hours of refining
     started = Run.start("refine", pass_name=pass_name, conf=_pass_conf(config, this))
     waves, total = _refine_waves(lake, started, passes, config, progress)
     if waves == 0:

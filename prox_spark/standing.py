@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, schema
+from prox_spark import accelerator, ledger, schema
 from prox_spark.passes import Pass, chain
 from prox_spark.stages import apply as applying
 from prox_spark.stages.apply import AT, is_of
@@ -79,9 +79,10 @@ def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int,
 
 def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
     """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
-    programs = lake.read("programs")
+    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
     for number, item in enumerate(passes):
-        rows = applying.apply(rows, programs, item, index=number, run_id=run_id, before=passes[:number])
+        before = passes[:number]
+        rows = applying.apply(rows, programs, item, index=number, run_id=run_id, before=before, compiled=compiled)
     return rows
 
 
@@ -91,16 +92,20 @@ def applied(
     """Give the corpus after the last of `passes`, and the partitions in which it differs from version `version`."""
     rows = _standing(lake, passes, version)
     programs = lake.read("programs")
-    this, index = passes[-1], len(passes) - 1
+    *before, this = passes
+    index = len(before)
     have = programs.where(is_of(this)).select("text_sha256")
     moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
+
+    def through(rows: DataFrame) -> DataFrame:
+        compiled = accelerator.is_there(lake.spark)
+        return applying.apply(rows, programs, this, index=index, run_id=run_id, before=before, compiled=compiled)
+
     if not _lost(rows, index):
-        straight = applying.apply(rows, programs, this, index=index, run_id=run_id, before=passes[:-1])
-        return straight.drop(AT), _partitions(moved)
+        return through(rows).drop(AT), _partitions(moved)
     replayed = _replayed(lake, rows, passes, index, run_id).where(F.col(AT) == len(passes))
     stayed = rows.where(_is_lost(index)).join(replayed.select("doc_id"), "doc_id", "left_anti")
-    ready = rows.where(~_is_lost(index))
-    straight = applying.apply(ready, programs, this, index=index, run_id=run_id, before=passes[:-1])
+    straight = through(rows.where(~_is_lost(index)))
     touched = _partitions(moved.union(replayed.select("source", "snapshot")))
     return straight.unionByName(replayed).unionByName(stayed).drop(AT), touched
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +40,26 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     live = session(**SPARK_SETTINGS, **{"spark.sql.warehouse.dir": str(warehouse)})
     yield live
     live.stop()
+
+
+@pytest.fixture(scope="session")
+def accelerator_jar(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build the optional accelerator from its source; tests that need it are skipped where there is no compiler."""
+    if shutil.which("javac") is None:
+        pytest.skip("no JDK to build the accelerator with")
+    jar = tmp_path_factory.mktemp("accelerator") / "prox-accelerator.jar"
+    subprocess.run([sys.executable, str(ROOT / "accelerator" / "build.py"), "--to", str(jar)], check=True)
+    return str(jar)
+
+
+@pytest.fixture
+def loaded_accelerator(spark: SparkSession, accelerator_jar: str) -> Iterator[None]:
+    """Give the session the accelerator for one test."""
+    from prox_spark import accelerator
+
+    accelerator.register(spark, accelerator_jar)
+    yield
+    spark.conf.unset(accelerator.CATALOG)
 
 
 @pytest.fixture(scope="session")

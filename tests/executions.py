@@ -65,11 +65,12 @@ def run(
     return [row.value for row in sorted(frame.collect(), key=lambda row: row.number)]
 
 
-def execute_in_jvm(spark: SparkSession, cases: Sequence[Case], *, level: Level, policy: Policy) -> list[Execution]:
+def execute_in_jvm(
+    spark: SparkSession, cases: Sequence[Case], *, level: Level, policy: Policy, compiled: bool = False
+) -> list[Execution]:
     """Execute all cases in one job, and give what came of them as the twin gives it."""
-    return [
-        as_execution(row) for row in run(spark, cases, columns.execute("text", "chunks", level=level, policy=policy))
-    ]
+    execution = columns.execute("text", "chunks", level=level, policy=policy, compiled=compiled)
+    return [as_execution(row) for row in run(spark, cases, execution)]
 
 
 def as_execution(row: Row) -> Execution:
@@ -91,9 +92,9 @@ def as_execution(row: Row) -> Execution:
 
 
 def disagreements(
-    spark: SparkSession, cases: Sequence[Case], *, level: Level, policy: Policy
+    spark: SparkSession, cases: Sequence[Case], *, level: Level, policy: Policy, compiled: bool = False
 ) -> list[tuple[Case, Execution, Execution]]:
     """Give every case on which the executors differ, with what the twin and what the JVM made of it."""
-    found = execute_in_jvm(spark, cases, level=level, policy=policy)
+    found = execute_in_jvm(spark, cases, level=level, policy=policy, compiled=compiled)
     expected = [execute_operations(text, chunks, level=level, policy=policy) for text, chunks in cases]
     return [(case, twin, jvm) for case, twin, jvm in zip(cases, expected, found, strict=True) if twin != jvm]

@@ -36,16 +36,31 @@ def execute(
         level: `document` for the answer of a document pass, which keeps or drops and edits nothing.
         known_words: The words of `text` as the policy's mode counts them, so that they are not counted again; NULL
             where they are not known.
-        compiled: Count words with the accelerator's function, which the session must have (see docs/apply-speed.md).
+        compiled: Execute with the accelerator, which the session must have (`prox_spark.accelerator`); in the mode
+            reference it only counts the words.
 
     Returns:
         A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),
         `words_before` and `words_after`. Select it once, under a name, and take its fields in a later select: Spark
         executes an expression as often as it is written, and a filter on a field is one more time.
     """
+    policy = policy or Policy()
     known = F.lit(None) if known_words is None else F.col(known_words) if isinstance(known_words, str) else known_words
-    body = execution_sql(level, policy or Policy(), compiled=compiled)
-    return _bound(body, text=text, chunks=chunks, words=known.cast("int")).alias("execution")
+    if compiled and policy.mode == "strict":
+        execution = _compiled(_column(text), _column(chunks), known.cast("int"), level, policy)
+    else:
+        body = execution_sql(level, policy, compiled=compiled)
+        execution = _bound(body, text=text, chunks=chunks, words=known.cast("int"))
+    return execution.alias("execution")
+
+
+def _compiled(text: Column, chunks: Column, known: Column, level: Level, policy: Policy) -> Column:
+    """Call the accelerator (`accelerator/ExecuteFunction.java`); a number of words below zero is one not known."""
+    whole = (policy.min_source_chars, policy.max_matches, policy.min_words)
+    shares = (policy.max_growth, policy.max_rejected_share, policy.min_kept_share)
+    bounds = [*(F.lit(n).cast("long") for n in whole), *(F.lit(float(share)) for share in shares)]
+    answer = F.lit(level == "document")
+    return F.call_function(columns_words.COMPILED_EXECUTE, text, chunks, F.coalesce(known, F.lit(-1)), answer, *bounds)
 
 
 def apply_program(
@@ -90,9 +105,13 @@ def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> st
 
 def _bound(body: str, **values: Column | str) -> Column:
     """Bind columns to the fields of `px` in a SQL text; a string is a column's name, as in `pyspark.sql.functions`."""
-    fields = [(F.col(value) if isinstance(value, str) else value).alias(name) for name, value in values.items()]
+    fields = [_column(value).alias(name) for name, value in values.items()]
     # `columns_words.let`, with columns for the value: a lambda in SQL text is a column too.
     return F.call_function("aggregate", F.array(), F.struct(*fields), F.expr("(px, y) -> px"), F.expr(f"px -> {body}"))
+
+
+def _column(value: Column | str) -> Column:
+    return F.col(value) if isinstance(value, str) else value
 
 
 def program_sql(ops: str, policy: Policy) -> str:

@@ -23,8 +23,11 @@ NEWLINE = "char(10)"
 MARK = "\ufdef"
 """Stands for a place while an operation looks at it; never valid in text that is interchanged."""
 
-COMPILED = "prox_count_words"
-"""The SQL function of the optional accelerator (`accelerator/CountWords.java`): the UTF-8 bytes, whether strict."""
+ACCELERATOR = "prox_accelerator"
+"""The catalog of the optional accelerator's functions (`accelerator/Accelerator.java`)."""
+
+COMPILED_COUNT = f"{ACCELERATOR}.count_words"
+COMPILED_EXECUTE = f"{ACCELERATOR}.execute"
 
 Counter = Callable[[str], str]
 """Gives the SQL text that counts the words of a SQL expression."""
@@ -81,7 +84,7 @@ def counter(mode: Mode, *, compiled: bool = False) -> Counter:
     """Give what counts words as `mode` does: Spark's own expressions, or the accelerator's function."""
     if compiled:
         strict = "true" if mode == "strict" else "false"
-        return lambda text: f"{COMPILED}(CAST({text} AS BINARY), {strict})"
+        return lambda text: f"{COMPILED_COUNT}({text}, {strict})"
     return lambda text: words(text, mode=mode)
 
 

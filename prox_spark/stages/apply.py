@@ -45,6 +45,7 @@ def apply(
     index: int,
     run_id: str,
     before: Sequence[Pass | PastPass] = (),
+    compiled: bool = False,
 ) -> DataFrame:
     """Take the rows that stand before pass number `index` through it; all others come out as they went in.
 
@@ -59,6 +60,7 @@ def apply(
         run_id: Written to the rows that were executed.
         before: The passes that the rows have gone through. Where all counted words as this pass does, `words_after` is
             the words of the text and they are not counted again.
+        compiled: Execute with the accelerator, which the session must have.
 
     Returns:
         As many rows as came in, with the same columns.
@@ -74,7 +76,9 @@ def apply(
     executable = F.col("found") & F.col("error").isNull()
     counted = all(earlier.policy.mode == pass_.policy.mode for earlier in before) and len(before) == index
     known = F.col("words_after") if counted else None
-    result = columns.execute("text", "chunks", level=pass_.level, policy=pass_.policy, known_words=known)
+    result = columns.execute(
+        "text", "chunks", level=pass_.level, policy=pass_.policy, known_words=known, compiled=compiled
+    )
     executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
     changed = _columns(pass_, index, run_id)
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))

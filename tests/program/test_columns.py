@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 import re
 import runpy
-import shutil
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +19,6 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from prox_spark import schema
-from prox_spark.functions import register_accelerator
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
 from prox_spark.program.characters import UNSPACED, WHITESPACE, characters
 from prox_spark.program.columns_words import literal
@@ -30,7 +26,6 @@ from prox_spark.program.columns_words import literal
 pytestmark = pytest.mark.spark
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 BOTH = pytest.mark.parametrize("mode", ["strict", "reference"])
 POLICIES = [
     Policy(),
@@ -75,6 +70,14 @@ ODD = (
     "'",
 )
 NUMBERS = (None, -1, 0, 1, 2, 3, 5, 8, 13, 40, 2**31 - 1)
+
+
+@pytest.fixture(params=[False, True], ids=["expressions", "compiled"])
+def compiled(request) -> bool:
+    """Say whether the accelerator executes; it is loaded then."""
+    if request.param:
+        request.getfixturevalue("loaded_accelerator")
+    return request.param
 
 
 def random_text(chance: random.Random) -> str:
@@ -157,42 +160,22 @@ def random_cases(seed: int, count: int) -> list[Case]:
 
 @pytest.mark.parametrize("level", ["chunk", "document"])
 @pytest.mark.parametrize("policy", POLICIES, ids=["strict", "reference", "lenient", "severe"])
-def test_random_programs_on_hostile_texts_end_as_in_the_twin(spark, level, policy):
+def test_random_programs_on_hostile_texts_end_as_in_the_twin(spark, level, policy, compiled):
     cases = random_cases(seed=len(level), count=1500)
-    assert disagreements(spark, cases, level=level, policy=policy) == []
+    assert disagreements(spark, cases, level=level, policy=policy, compiled=compiled) == []
 
 
 @pytest.mark.parametrize("level", ["chunk", "document"])
 @pytest.mark.parametrize("policy", POLICIES, ids=["strict", "reference", "lenient", "severe"])
-def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(spark, level, policy):
+def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(spark, level, policy, compiled):
     cases = random_cases(seed=40, count=300)
     expected = [execute_operations(text, chunks, level=level, policy=policy) for text, chunks in cases]
     known = [one.words_before if number % 3 else None for number, one in enumerate(expected)]
-    execution = columns.execute("text", "chunks", level=level, policy=policy, known_words="known")
+    execution = columns.execute("text", "chunks", level=level, policy=policy, known_words="known", compiled=compiled)
     assert [as_execution(row) for row in run(spark, cases, execution, known)] == expected
 
 
-@pytest.fixture(scope="module")
-def accelerator(spark, tmp_path_factory) -> None:
-    """Build the optional compiled counter from its source and load it."""
-    if shutil.which("javac") is None:
-        pytest.skip("no JDK to build the accelerator with")
-    jar = tmp_path_factory.mktemp("accelerator") / "prox-count-words.jar"
-    subprocess.run([sys.executable, str(ROOT / "accelerator" / "build.py"), "--to", str(jar)], check=True)
-    register_accelerator(spark, str(jar))
-
-
-@BOTH
-@pytest.mark.usefixtures("accelerator")
-def test_the_compiled_counter_ends_as_the_twin(spark, mode):
-    cases = random_cases(seed=41, count=500)
-    policy = Policy(mode=mode)
-    expected = [execute_operations(text, chunks, policy=policy) for text, chunks in cases]
-    execution = columns.execute("text", "chunks", policy=policy, compiled=True)
-    assert [as_execution(row) for row in run(spark, cases, execution)] == expected
-
-
-@pytest.mark.usefixtures("accelerator")
+@pytest.mark.usefixtures("loaded_accelerator")
 def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark):
     broken = ("C3", "E2 80", "F0 9F", "80", "FF", "61 20 F7 BF BF BF 20 62")
     given = [(bytes.fromhex(value),) for value in broken]
@@ -201,11 +184,11 @@ def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark):
 
 
 @BOTH
-def test_random_completions_end_as_in_the_twin(spark, mode):
+def test_random_completions_end_as_in_the_twin(spark, mode, compiled):
     script = runpy.run_path(str(HERE / "random_programs.py"))
     chance = random.Random(5)
     cases = [(script["TEXT"], [chunk_program(None, script["random_program"](chance))]) for _ in range(1000)]
-    assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode)) == []
+    assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode), compiled=compiled) == []
 
 
 TEXTS = st.text(
@@ -236,12 +219,12 @@ def generated_cases(draw: st.DrawFn) -> Case:
 
 
 @BOTH
-def test_generated_texts_and_programs_end_as_in_the_twin(spark, mode):
+def test_generated_texts_and_programs_end_as_in_the_twin(spark, mode, compiled):
     # One Spark job for an example would take minutes: each example is a batch.
     @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(generated_cases(), min_size=40, max_size=80))
     def agree(cases: list[Case]) -> None:
-        assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode)) == []
+        assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode), compiled=compiled) == []
 
     agree()
 
@@ -261,12 +244,13 @@ def test_reference_mode_gives_what_the_published_executor_gave(spark, shared):
     assert [one.text or "" for one in found] == [row["expected"] for row in table]
 
 
-def test_the_language_cases_give_what_their_files_say(spark):
+def test_the_language_cases_give_what_their_files_say(spark, compiled):
     groups = defaultdict(list)
     for case in runpy.run_path(str(HERE / "conftest.py"))["language_cases"]():
         groups[case.level, case.policy].append(case)
     for (level, policy), cases in groups.items():
-        found = execute_in_jvm(spark, [(case.text, [case.chunk()]) for case in cases], level=level, policy=policy)
+        given = [(case.text, [case.chunk()]) for case in cases]
+        found = execute_in_jvm(spark, given, level=level, policy=policy, compiled=compiled)
         written = {case.name: case.written(execution) for case, execution in zip(cases, found, strict=True)}
         assert written == {case.name: case.expected for case in cases}
 
@@ -292,10 +276,7 @@ def test_words_end_at_pythons_whitespace_which_is_not_javas(spark):
     assert {"one\x85two", "one\xa0two", "one\u2028two", "one\x1ctwo", "one\u3000two"} <= set(differ)
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["expressions", "compiled"])
-def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spark, compiled, request):
-    if compiled:
-        request.getfixturevalue("accelerator")
+def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spark, compiled):
     edges = [chr(code) for pair in (*WHITESPACE, *UNSPACED) for end in pair for code in (end - 1, end, end + 1)]
     alphabet = [*edges, *"abcde", *[" "] * len(edges), "\ufdef"]
     chance = random.Random(3)
@@ -328,7 +309,7 @@ def test_no_setting_of_the_parser_changes_a_result(spark):
 
 @BOTH
 @pytest.mark.parametrize("level", ["chunk", "document"])
-def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level):
+def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level, compiled):
     text = "one two three four five six seven eight nine ten eleven"
     empty = dict.fromkeys(schema.CHUNK.names)
     hollow = empty | {"ops": [None, (None,) * 5], "reference_ops": [None, (None,) * 5], "completion": "keep_doc()"}
@@ -341,7 +322,7 @@ def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level
         (5, text, [empty]),
         (6, text, [hollow]),
     ]
-    execution = columns.execute("text", "chunks", level=level, policy=Policy(mode=mode))
+    execution = columns.execute("text", "chunks", level=level, policy=Policy(mode=mode), compiled=compiled)
     frame = spark.createDataFrame(rows, CASES).select("number", execution.alias("made"))
     made = {row.number: row.made for row in frame.collect()}
     for number in (0, 1):
@@ -352,11 +333,13 @@ def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level
     assert all(fate.status == "rejected" for fate in made[6].ops if mode == "strict")
 
 
-def test_the_result_has_the_types_of_the_tables(spark):
+def test_the_result_has_the_types_of_the_tables(spark, compiled):
     frame = spark.createDataFrame([], CASES)
     for level in ("chunk", "document"):
         for mode in ("strict", "reference"):
-            made = frame.select(columns.execute("text", "chunks", level=level, policy=Policy(mode=mode)).alias("x"))
+            policy = Policy(mode=mode)
+            execution = columns.execute("text", "chunks", level=level, policy=policy, compiled=compiled)
+            made = frame.select(execution.alias("x"))
             fields = {field.name: field.dataType.simpleString() for field in made.schema["x"].dataType}
             assert fields == {name: schema.CORPUS[name].dataType.simpleString() for name in fields}
             assert list(fields) == ["text", "outcome", "reason", "ops", "words_before", "words_after"]
@@ -395,12 +378,13 @@ def test_a_program_that_edits_nothing_splits_nothing_and_searches_nothing(spark)
         " " * 400_000,
     ],
 )
-def test_time_is_linear_in_hostile_texts(spark, text):
+def test_time_is_linear_in_hostile_texts(spark, text, compiled):
     lines = text.count("\n") + 1
     program = "\n".join(f"remove_lines({line}, {line})" for line in range(0, min(lines, 600), 2))
     cases = [(text, [chunk_program(None, program + '\nnormalize("aa")\nnormalize("中")')])]
     started = time.perf_counter()
-    assert disagreements(spark, cases, level="chunk", policy=Policy(max_rejected_share=1.0)) == []
+    policy = Policy(max_rejected_share=1.0)
+    assert disagreements(spark, cases, level="chunk", policy=policy, compiled=compiled) == []
     assert time.perf_counter() - started < 30
 
 
