@@ -2,13 +2,14 @@ package prox_spark;
 
 /** What kinds of characters there are, in UTF-8; the ranges are written by the build from program/characters.py. */
 final class Characters {
-  static final byte WHITESPACE = 1, UNSPACED = 2, WORD = 4;
+  static final byte WHITESPACE = 1, UNSPACED = 2, WORD = 4, RESERVED = 8;
   private static final byte[] KINDS = new byte[0x110000];
 
   static {
     mark(Tables.WHITESPACE, WHITESPACE);
     mark(Tables.UNSPACED, UNSPACED);
     mark(Tables.WORD, WORD);
+    mark(Tables.RESERVED, RESERVED);
   }
 
   private Characters() {}
@@ -66,10 +67,10 @@ final class Characters {
     return characters;
   }
 
-  /** Says whether a range holds one of U+FDD0..U+FDEF, which program/characters.py calls RESERVED. */
+  /** Says whether a range holds a reserved character. */
   static boolean holdsReserved(byte[] text, int from, int to) {
-    for (int at = from; at + 2 < to; at++) {
-      if (text[at] == (byte) 0xEF && text[at + 1] == (byte) 0xB7 && (text[at + 2] & 0xFF) >= 0x90) {
+    for (int at = from; at < to; at++) {
+      if (text[at] < 0 && (kinds(text, at, to) & RESERVED) != 0) { // none of them is ASCII
         return true;
       }
     }

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyspark
 
 from prox_spark import __version__
-from prox_spark.program.characters import UNSPACED, WHITESPACE, WORD, Ranges
+from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, WORD, Ranges
 
 HERE = Path(__file__).parent
 
@@ -31,7 +31,8 @@ def tables() -> str:
         return f"  static final int[] {name} = {{{numbers}}};\n"
 
     version = f'  static final String VERSION = "{__version__}";\n'
-    ranges = table("WHITESPACE", WHITESPACE) + table("UNSPACED", UNSPACED) + table("WORD", WORD)
+    named = {"WHITESPACE": WHITESPACE, "UNSPACED": UNSPACED, "WORD": WORD, "RESERVED": RESERVED}
+    ranges = "".join(table(name, ranges) for name, ranges in named.items())
     return f"package prox_spark;\n\nfinal class Tables {{\n{version}{ranges}}}\n"
 
 

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from prox_spark import schema
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
-from prox_spark.program.characters import UNSPACED, WHITESPACE, characters
+from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, characters
 from prox_spark.program.columns_words import literal
 
 pytestmark = pytest.mark.spark
@@ -181,6 +181,15 @@ def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark):
     given = [(bytes.fromhex(value),) for value in broken]
     frame = spark.createDataFrame(given, "raw binary").selectExpr("CAST(raw AS STRING) AS text")
     assert [row.words for row in frame.select(columns.words("text", compiled=True)).collect()] == [1, 1, 1, 1, 1, 3]
+
+
+def test_reserved_characters_are_refused_and_their_neighbours_are_not(spark, compiled):
+    codes = [code for start, end in RESERVED for code in (start - 1, start, end, end + 1)]
+    texts = [f"Home of {chr(code)} pages" for code in (*codes, 0xFDFA)]
+    cases = [(text, [chunk_program(None, 'normalize("Home of", "Home")')]) for text in texts]
+    assert disagreements(spark, cases, level="chunk", policy=Policy(), compiled=compiled) == []
+    found = execute_in_jvm(spark, cases, level="chunk", policy=Policy(), compiled=compiled)
+    assert [one.operations[0].status for one in found] == ["applied", "rejected", "rejected", "applied", "applied"]
 
 
 @BOTH
