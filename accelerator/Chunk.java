@@ -7,7 +7,7 @@ final class Chunk {
   final Integer index, lineStart, lineEnd;
   final Operation[] operations;
   private final int problems;
-  private boolean keeps, edits;
+  private boolean keeps, drops, edits;
 
   private byte[] text;
   private Lines lines;
@@ -23,8 +23,17 @@ final class Chunk {
     this.problems = problems;
     for (Operation operation : operations) {
       keeps |= operation.keeps();
+      drops |= operation.drops();
       edits |= operation.edits();
     }
+  }
+
+  boolean keeps() {
+    return keeps;
+  }
+
+  boolean drops() {
+    return drops;
   }
 
   /** Says whether the program needs lines to look at: a program that keeps the chunk edits nothing. */

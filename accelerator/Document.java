@@ -18,10 +18,8 @@ final class Document {
     Document document = new Document(text);
     boolean keeps = false, drops = false;
     for (Chunk chunk : chunks) {
-      for (Operation operation : chunk.operations) {
-        keeps |= operation.keeps();
-        drops |= operation.drops();
-      }
+      keeps |= chunk.keeps();
+      drops |= chunk.drops();
     }
     for (Chunk chunk : chunks) {
       for (Operation operation : chunk.operations) {

@@ -83,6 +83,11 @@ def is_local(settings: Mapping[str, str]) -> bool:
     return master == "local" or master.startswith("local[")
 
 
+def runs_here(master: str) -> bool:
+    """Say whether all executors are on this machine, in this JVM or in others of a `local-cluster[…]`."""
+    return master.startswith("local")
+
+
 def machine_settings(cores: int, memory_bytes: int, *, gpu: bool) -> dict[str, str]:
     """Give the settings that depend on the machine.
 
@@ -129,7 +134,7 @@ def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> Sp
         SessionError: The JVM does not start; gives its last words.
     """
     os.environ["JAVA_HOME"] = str(java_home)
-    if settings["spark.master"].startswith("local"):  # `local-cluster[…]` has its executors on this machine too
+    if runs_here(settings["spark.master"]):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         # Workers would otherwise run the python3 of PATH, which need not have the packages of this one.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -188,7 +188,7 @@ def _silence_query_logs() -> None:
 
 def shares_disk(spark: SparkSession) -> bool:
     """Say whether the workers run on this machine, as far as the session tells."""
-    return hasattr(spark, "_jvm") and str(spark.conf.get("spark.master", None)).startswith("local")
+    return hasattr(spark, "_jvm") and local.runs_here(str(spark.conf.get("spark.master", None)))
 
 
 def parallelism(spark: SparkSession) -> int:

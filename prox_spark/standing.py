@@ -91,14 +91,13 @@ def applied(
 ) -> tuple[DataFrame, list[tuple[str, str]]]:
     """Give the corpus after the last of `passes`, and the partitions in which it differs from version `version`."""
     rows = _standing(lake, passes, version)
-    programs = lake.read("programs")
+    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
     *before, this = passes
     index = len(before)
     have = programs.where(is_of(this)).select("text_sha256")
     moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
 
     def through(rows: DataFrame) -> DataFrame:
-        compiled = accelerator.is_there(lake.spark)
         return applying.apply(rows, programs, this, index=index, run_id=run_id, before=before, compiled=compiled)
 
     if not _lost(rows, index):

@@ -36,7 +36,6 @@ def test_a_lake_refined_with_it_is_the_one_refined_without(spark, tmp_path):
     pipeline.run(lake, config)
     spark.conf.unset(accelerator.CATALOG)
     assert verify(lake).findings == ()  # which replays every row with Spark's own expressions
-    spark.conf.set(accelerator.CATALOG, accelerator.CLASS)
 
 
 def test_a_session_without_it_does_not_have_it(spark):

@@ -45,7 +45,7 @@ def execute(
         executes an expression as often as it is written, and a filter on a field is one more time.
     """
     policy = policy or Policy()
-    known = F.lit(None) if known_words is None else F.col(known_words) if isinstance(known_words, str) else known_words
+    known = F.lit(None) if known_words is None else _column(known_words)
     if compiled and policy.mode == "strict":
         execution = _compiled(_column(text), _column(chunks), known.cast("int"), level, policy)
     else:
@@ -75,7 +75,7 @@ def apply_program(
         policy: How to execute; its mode goes before `mode`.
     """
     policy = policy or Policy(mode=mode)
-    given = F.to_json(F.col(ops) if isinstance(ops, str) else ops)
+    given = F.to_json(_column(ops))
     return _bound(_program_sql(policy), text=text, ops=given).alias("text")
 
 
