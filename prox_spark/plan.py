@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from prox_spark.tables import Lake
 
 
+_WARM_UP = 8
+"""Texts for each engine before the sample: the first seconds of a model and of a JVM say nothing of their speed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Say what a pass is expected to take.
@@ -76,11 +80,14 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
     if not total[0]:
         free = None if price is None else 0.0
         return Plan(pass_name, this.engine.kind, share.engines, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)
+    first = probe.sample(pending, source, _WARM_UP * share.engines)
+    warm = probe.probe(first, this, share, batch_texts=config.refine.batch_texts)
     texts = probe.sample(pending, source, sample)
     found = probe.probe(texts, this, share, batch_texts=config.refine.batch_texts)
+    load_seconds = max(warm.load_seconds, found.load_seconds)
     factor = total[1] / max(1, found.characters)
     busy = found.seconds * factor
-    hours = (busy + found.load_seconds * share.engines) / 3600
+    hours = (busy + load_seconds * share.engines) / 3600
     gpu_hours = hours if found.gpu_seconds else 0.0
     tokens = found.prompt_tokens + found.output_tokens
     return Plan(
@@ -93,7 +100,7 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
         prompt_tokens=round(found.prompt_tokens * factor),
         output_tokens=round(found.output_tokens * factor),
         tokens_per_second=tokens / found.seconds * share.engines if found.seconds else 0.0,
-        seconds=busy / share.engines + found.load_seconds,
+        seconds=busy / share.engines + load_seconds,
         engine_hours=hours,
         gpu_hours=gpu_hours,
         cost=None if price is None else gpu_hours * price,

@@ -38,7 +38,7 @@ class EngineSettings(Section):
         model: Folder with safetensors or hub name (transformers, vllm); file with other weights (tagger).
         revision: Commit, branch or tag of a hub model; pin a commit for a result that can be had again.
         device: Where the model runs; `auto` takes the GPU if there is one.
-        dtype: Number type of the weights; `auto` takes bfloat16 on a GPU and float32 on a CPU.
+        dtype: Number type of the weights; `auto` takes float32 on a CPU, bfloat16 on a GPU, float16 on an older one.
         batch_size: Prompts per forward pass (transformers).
         threads: CPU threads of the model; None takes the cores of its Spark task (outside Spark, the library's choice).
         max_sequences: Prompts decoded at once (vllm).

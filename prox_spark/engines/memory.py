@@ -14,6 +14,9 @@ _GIB = 1024**3
 _OVERHEAD = 1.1
 """A loaded model takes about a tenth more than its weights, without the cache of its prompts."""
 
+_AMPERE = 8
+"""The first generation of GPUs (CUDA's compute capability, before the dot) that computes in bfloat16."""
+
 _LONGEST_HEADER = 100_000_000  # what the library itself reads at most
 
 
@@ -32,15 +35,29 @@ def wants_gpu(device: str) -> bool:
     return available and device != "cpu"
 
 
-def dtype_bytes(dtype: str, *, on_gpu: bool) -> int:
-    """Give the bytes of one weight as it will be loaded.
+def dtype(wanted: str, *, on_gpu: bool) -> str:
+    """Give the number type that a model is loaded in: `auto` is what the device computes in hardware.
 
-    >>> dtype_bytes("auto", on_gpu=True), dtype_bytes("auto", on_gpu=False)
+    GPUs before Ampere, such as a T4, have no bfloat16: they get float16.
+
+    >>> dtype("auto", on_gpu=False), dtype("bfloat16", on_gpu=True)
+    ('float32', 'bfloat16')
+    """
+    if wanted != "auto":
+        return wanted
+    if not on_gpu:
+        return "float32"
+    generation = (_asked_of_the_driver("compute_cap") or "").split(".")[0]
+    return "float16" if generation.isdecimal() and int(generation) < _AMPERE else "bfloat16"
+
+
+def dtype_bytes(number_type: str) -> int:
+    """Give the bytes of one weight.
+
+    >>> dtype_bytes("bfloat16"), dtype_bytes("float32")
     (2, 4)
     """
-    if dtype == "auto":
-        return 2 if on_gpu else 4
-    return 4 if dtype == "float32" else 2
+    return 4 if number_type == "float32" else 2
 
 
 def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None:
@@ -102,20 +119,26 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _device_memory() -> tuple[float, float, str]:
     """Ask the driver; asking CUDA would already take memory. Where the driver does not say, everything fits."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    command = [
-        "nvidia-smi",
-        "-i",
-        visible,
-        "--query-gpu=memory.free,memory.total,name",
-        "--format=csv,noheader,nounits",
-    ]
+    said = _asked_of_the_driver("memory.free,memory.total,name")
+    try:
+        free, total, name = (said or "").split(",", 2)
+        return float(free) * 1024**2, float(total) * 1024**2, f"GPU {_visible()} ({name.strip()})"
+    except ValueError:
+        return float("inf"), float("inf"), f"GPU {_visible()}"
+
+
+def _visible() -> str:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+
+
+def _asked_of_the_driver(what: str) -> str | None:
+    """Give what the driver says about the GPU that this process sees; None where it says nothing."""
+    command = ["nvidia-smi", "-i", _visible(), f"--query-gpu={what}", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-        free, total, name = said.splitlines()[0].split(",", 2)
-        return float(free) * 1024**2, float(total) * 1024**2, f"GPU {visible} ({name.strip()})"
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return float("inf"), float("inf"), f"GPU {visible}"
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.strip().splitlines()[0] if said.strip() else None
 
 
 def _host_memory() -> tuple[float, float]:

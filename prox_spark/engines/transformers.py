@@ -47,11 +47,11 @@ class TransformersEngine:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)  # Spark starts its workers with OMP_NUM_THREADS=1
         self._device = _device(settings.device)
-        dtype = settings.dtype if settings.dtype != "auto" else "float32" if self._device == "cpu" else "bfloat16"
+        on_gpu = self._device == "cuda"
+        dtype = memory.dtype(settings.dtype, on_gpu=on_gpu)
         name, revision = source_of(settings)
         if revision is None:
-            on_gpu = self._device == "cuda"
-            memory.require(Path(name), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), 0.0, on_gpu=on_gpu)
+            memory.require(Path(name), memory.dtype_bytes(dtype), 0.0, on_gpu=on_gpu)
         try:
             loaded, tokenizer = _load((name, revision), getattr(torch, dtype))
             self._model: Any = loaded.eval().requires_grad_(False).to(self._device)

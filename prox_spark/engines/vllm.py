@@ -273,7 +273,8 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
         torch.set_num_threads(settings.threads)  # where torch was loaded before, it has read the variable already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
-        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype, on_gpu=on_gpu), cache, on_gpu=on_gpu)
+        width = memory.dtype_bytes(memory.dtype(settings.dtype, on_gpu=on_gpu))
+        memory.require(Path(source[0]), width, cache, on_gpu=on_gpu)
 
 
 def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
@@ -281,7 +282,6 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
 
     name, revision = source
     on_gpu = memory.wants_gpu(settings.device)
-    dtype = settings.dtype if settings.dtype != "auto" else "bfloat16" if on_gpu else "float32"
     speculative = None
     if settings.speculation == "ngram":
         tokens = settings.speculative_tokens
@@ -294,7 +294,7 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
         trust_remote_code=False,
         load_format="safetensors",
         generation_config="vllm",  # a shipped one may sample or punish repetition
-        dtype=dtype,
+        dtype=memory.dtype(settings.dtype, on_gpu=on_gpu),
         max_model_len=settings.max_model_tokens,
         max_num_seqs=settings.max_sequences,
         gpu_memory_utilization=settings.memory_share,

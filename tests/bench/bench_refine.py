@@ -1,6 +1,6 @@
 """Tokens a second of one chunk pass over real pages: vLLM alone, `prox-spark refine`, a plain pandas UDF, transformers.
 
-    python tests/bench/bench_refine.py [--pages N] [--only udf] [--grammar]
+    python tests/bench/bench_refine.py [--pages N] [--only udf] [--grammar] [--transformers]
 
 Each side runs in a process of its own on the same prompts, and vLLM alone runs before and after the pass, so that what
 else the machine does shows. Loading the model is counted apart everywhere. The model is a random Llama whose answers
@@ -107,6 +107,65 @@ def transformers_side(folder: Path, texts: list[str]) -> dict[str, Any]:
     return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
 
 
+def plain_transformers(
+    folder: Path, texts: list[str], *, cache: str | None = None, compiled: bool = False
+) -> dict[str, Any]:
+    """Generate with transformers itself on our sorted batches: what another cache or compiling would give."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from prox_spark.engines.batching import Limits, Request, batches
+
+    asked = [Request(at, tuple(ids), limit) for at, (ids, limit) in enumerate(prompts_of(folder, texts))]
+    torch.set_num_threads(os.cpu_count() or 1)
+    began = time.monotonic()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    if compiled:
+        model.forward = torch.compile(model.forward, dynamic=True)
+    loaded = time.monotonic()
+    tokens = 0
+    for batch in batches(asked, Limits(16, 131_072)):
+        width = max(len(request.token_ids) for request in batch)
+        ids = torch.tensor([[0] * (width - len(r.token_ids)) + list(r.token_ids) for r in batch])
+        mask = torch.tensor([[0] * (width - len(r.token_ids)) + [1] * len(r.token_ids) for r in batch])
+        limit = max(request.max_new_tokens for request in batch)
+        options = {"max_new_tokens": limit, "do_sample": False, "pad_token_id": 0, "cache_implementation": cache}
+        with torch.inference_mode():
+            rows = model.generate(input_ids=ids, attention_mask=mask, **options)[:, width:].tolist()
+        tokens += sum(len(request.token_ids) for request in batch)
+        tokens += sum(row.index(2) + 1 if 2 in row else len(row) for row in rows)
+    seconds = time.monotonic() - loaded
+    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
+
+
+def paged_transformers(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Generate with transformers' own continuous batching, whose cache is paged."""
+    import torch
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    asked = prompts_of(folder, texts)
+    torch.set_num_threads(os.cpu_count() or 1)
+    began = time.monotonic()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    loaded = time.monotonic()
+    config: Any = GenerationConfig
+    settings = config(max_new_tokens=max(limit for _, limit in asked), do_sample=False, eos_token_id=2, pad_token_id=0)
+    outputs = model.generate_batch(inputs=[ids for ids, _ in asked], generation_config=settings, progress_bar=False)
+    seconds = time.monotonic() - loaded
+    tokens = sum(len(ids) for ids, _ in asked) + sum(len(o.generated_tokens) for o in outputs.values())
+    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
+
+
+TRANSFORMERS: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
+    "transformers": transformers_side,
+    "dynamic": plain_transformers,
+    "static": partial(plain_transformers, cache="static"),
+    "compiled": partial(plain_transformers, compiled=True),
+    "static-compiled": partial(plain_transformers, cache="static", compiled=True),
+    "paged": paged_transformers,
+}
+
+
 def udf(folder: Path, texts: list[str]) -> dict[str, Any]:
     """Run a pandas UDF that hands each Arrow batch to vLLM and waits for it."""
     import pandas as pd
@@ -185,7 +244,12 @@ def refine(folder: Path, texts: list[str]) -> dict[str, Any]:
     }
 
 
-def written(folder: Path, texts: list[str], *, constrain: bool, speculation: str) -> dict[str, Any]:
+TRAINED = ROOT / "prox_spark" / "models" / "tiny-lm"
+
+
+def written(
+    folder: Path, texts: list[str], *, constrain: bool | None, speculation: str, profile_name: str = PROFILE
+) -> dict[str, Any]:
     """Have our vLLM engine write programs, and execute them: how fast, and how much of them is rejected."""
     from prox_spark import profiles
     from prox_spark.config import EngineSettings
@@ -194,7 +258,7 @@ def written(folder: Path, texts: list[str], *, constrain: bool, speculation: str
 
     settings = {"kind": "vllm", "model": str(folder), "device": "cpu", "speculation": speculation}
     engine = create(EngineSettings.model_validate(settings))
-    profile = profiles.find(PROFILE, constrain=constrain)
+    profile = profiles.find(profile_name, constrain=constrain)
     parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]  # type: ignore[arg-type]
     asked = [(text, chunk, prompt) for text, (chunk, prompt) in parts if prompt is not None]
     began = time.monotonic()
@@ -215,11 +279,19 @@ def written(folder: Path, texts: list[str], *, constrain: bool, speculation: str
     return {"prompts": len(asked), "tokens": tokens, "out": out, "seconds": seconds, "programs": programs, **shares}
 
 
+def trained(folder: Path, texts: list[str], *, speculation: str) -> dict[str, Any]:
+    """Do the same with the language model that ships, whose answers copy from their prompts as it has learnt to."""
+    del folder
+    return written(TRAINED, texts, constrain=None, speculation=speculation, profile_name="tiny-lm-chunk")
+
+
 GRAMMAR = {
     "free": partial(written, constrain=False, speculation="off"),
     "free-ngram": partial(written, constrain=False, speculation="ngram"),
     "grammar": partial(written, constrain=True, speculation="off"),
     "grammar-ngram": partial(written, constrain=True, speculation="ngram"),
+    "tiny-lm": partial(trained, speculation="off"),
+    "tiny-lm-ngram": partial(trained, speculation="ngram"),
 }
 
 
@@ -248,8 +320,8 @@ SIDES: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
     "alone": alone,
     "refine": refine,
     "udf": udf,
-    "transformers": transformers_side,
     "served": served_side,
+    **TRANSFORMERS,
     **GRAMMAR,
 }
 
@@ -277,6 +349,9 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--only", nargs="*", choices=SIDES, default=["udf", "transformers", "served"])
     parser.add_argument("--grammar", action="store_true", help="measure constrained decoding and speculation instead")
+    parser.add_argument(
+        "--transformers", action="store_true", help="measure transformers' caches and compiling instead"
+    )
     options = parser.parse_args()
     if options.side:
         print(json.dumps(SIDES[options.side](Path(options.model), pages(options.pages))))
@@ -284,8 +359,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         make_model(folder)
-        if options.grammar:
-            for side in GRAMMAR:
+        if options.grammar or options.transformers:
+            for side in GRAMMAR if options.grammar else TRANSFORMERS:
                 measure(side, folder, options.pages)
             return
         before = measure("alone", folder, options.pages)
