@@ -259,8 +259,6 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
     os.environ |= _QUIET
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own_process else "0"
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit what Spark's worker has open
-    if source[1] is None:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # a folder is all there is
     if not on_gpu:
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
     if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1

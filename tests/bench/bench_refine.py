@@ -138,31 +138,11 @@ def plain_transformers(
     return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
 
 
-def paged_transformers(folder: Path, texts: list[str]) -> dict[str, Any]:
-    """Generate with transformers' own continuous batching, whose cache is paged."""
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig
-
-    asked = prompts_of(folder, texts)
-    torch.set_num_threads(os.cpu_count() or 1)
-    began = time.monotonic()
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
-    loaded = time.monotonic()
-    config: Any = GenerationConfig
-    settings = config(max_new_tokens=max(limit for _, limit in asked), do_sample=False, eos_token_id=2, pad_token_id=0)
-    outputs = model.generate_batch(inputs=[ids for ids, _ in asked], generation_config=settings, progress_bar=False)
-    seconds = time.monotonic() - loaded
-    tokens = sum(len(ids) for ids, _ in asked) + sum(len(o.generated_tokens) for o in outputs.values())
-    return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "load_seconds": loaded - began}
-
-
 TRANSFORMERS: dict[str, Callable[[Path, list[str]], dict[str, Any]]] = {
     "transformers": transformers_side,
     "dynamic": plain_transformers,
     "static": partial(plain_transformers, cache="static"),
     "compiled": partial(plain_transformers, compiled=True),
-    "static-compiled": partial(plain_transformers, cache="static", compiled=True),
-    "paged": paged_transformers,
 }
 
 

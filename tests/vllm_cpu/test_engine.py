@@ -175,3 +175,32 @@ def test_a_worker_that_spark_kills_takes_the_process_of_its_model_with_it(vllm_m
     assert len(said.split()) == 3
     _, alive = psutil.wait_procs(model, timeout=30)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+ASKS_THE_HUB = """
+import sys
+from prox_spark.config import EngineSettings
+from prox_spark.engines import create
+from prox_spark.errors import EngineError
+
+asked = []
+sys.addaudithook(lambda event, args: asked.append(event) if event == "socket.connect" and args[1][-1] == 9 else None)
+
+if __name__ == "__main__":
+    settings = {"kind": "vllm", "device": "cpu", "cache_gib": 1}
+    create(EngineSettings.model_validate({**settings, "model": sys.argv[1]})).close()
+    print("folder", bool(asked))
+    try:
+        create(EngineSettings.model_validate({**settings, "model": "some/model", "revision": "0" * 40}))
+    except EngineError:
+        print("hub", bool(asked))
+"""
+
+
+def test_a_model_in_a_folder_asks_nobody_and_one_of_the_hub_can_follow_it(vllm_model: Path, tmp_path: Path) -> None:
+    script = tmp_path / "asks.py"
+    script.write_text(ASKS_THE_HUB, encoding="utf-8")
+    nobody_there = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "PYTHONPATH": ROOT}
+    command = [sys.executable, str(script), str(vllm_model)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | nobody_there, check=True)
+    assert done.stdout.splitlines()[-2:] == ["folder False", "hub True"]
