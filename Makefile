@@ -17,8 +17,9 @@ help:  ## list the commands
 demo: $(VENV)/.installed  ## refine the sample of real web pages, from nothing, in a few minutes
 	@$(BIN)/prox-spark demo
 
+# Two at a time, a file never apart: much of a test with Spark is a JVM that waits. One at a time takes half as long again.
 test: check  ## everything: check, then all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark, in seconds
 	@$(BIN)/python -m pytest -m "not spark and not gpu"
