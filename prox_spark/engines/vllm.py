@@ -49,6 +49,8 @@ class VllmEngine:
             EngineError: vLLM, the model or the device cannot be had as configured, or the model does not fit.
         """
         source = source_of(settings)
+        number_type = memory.dtype(settings.dtype, on_gpu=memory.wants_gpu(settings.device))
+        settings = settings.model_copy(update={"dtype": number_type})  # the driver is asked once
         _prepare(settings, source)
         self._core: VllmCore | None = VllmCore(settings, source)
         self._requests = Continuous(self._core, settings.max_sequences * WAITING)
@@ -271,8 +273,7 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
         torch.set_num_threads(settings.threads)  # where torch was loaded before, it has read the variable already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
-        width = memory.dtype_bytes(memory.dtype(settings.dtype, on_gpu=on_gpu))
-        memory.require(Path(source[0]), width, cache, on_gpu=on_gpu)
+        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype), cache, on_gpu=on_gpu)
 
 
 def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
@@ -292,7 +293,7 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
         trust_remote_code=False,
         load_format="safetensors",
         generation_config="vllm",  # a shipped one may sample or punish repetition
-        dtype=memory.dtype(settings.dtype, on_gpu=on_gpu),
+        dtype=settings.dtype,
         max_model_len=settings.max_model_tokens,
         max_num_seqs=settings.max_sequences,
         gpu_memory_utilization=settings.memory_share,
