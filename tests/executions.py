@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
-from prox_spark import schema
+from prox_spark.lake import schema
 from prox_spark.program import (
     AppliedOperation,
     ChunkProgram,

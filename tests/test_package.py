@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import subprocess
 import sys
@@ -64,9 +65,12 @@ def test_all_of_a_room_names_what_is_there(module: str) -> None:
     assert len(set(room.__all__)) == len(room.__all__)
 
 
-def test_the_public_name_session_stays_the_function_when_its_module_is_imported() -> None:
-    module = importlib.import_module("prox_spark.session")
-    assert prox_spark.session is module.session
+def test_the_public_names_stay_functions_when_their_modules_are_imported() -> None:
+    for name in ("session", "apply", "ingest", "refine"):
+        for home in ("spark", "stages", "pipeline"):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(f"prox_spark.{home}.{name}")
+        assert callable(getattr(prox_spark, name))
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

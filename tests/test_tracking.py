@@ -18,7 +18,7 @@ from prox_spark import pipeline, tracking
 from prox_spark.cli import main
 from prox_spark.config import MlflowSettings
 from prox_spark.errors import SessionError
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import views
 from prox_spark.audit.documents import find
 from prox_spark.audit.retention import retention
 from prox_spark.audit.tags import resolve
 from prox_spark.errors import UserError
+from prox_spark.lake import views
+from prox_spark.lake.tables import Lake
 from prox_spark.stages import diff as comparing
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from prox_spark.errors import UserError
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
 
 FULL_ID = re.compile(r"[0-9a-f]{64}")
 

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from prox_spark import views
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
 from prox_spark.engines.vocabulary import Vocabulary
 from prox_spark.errors import RunError, UserError
-from prox_spark.ledger import Run
+from prox_spark.formats import FORMATS, Layout, Place, index
+from prox_spark.formats.mds import INDEX
+from prox_spark.formats.place import UNFINISHED
+from prox_spark.formats.tokens import Packing
+from prox_spark.lake import views
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import Progress, Step
-from prox_spark.shards import FORMATS, Layout, Place, index
-from prox_spark.shards.mds import INDEX
-from prox_spark.shards.place import UNFINISHED
-from prox_spark.shards.tokens import Packing
 from prox_spark.stages import export as writing
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from prox_spark.shards import Format
+    from prox_spark.formats import Format
 
 MANIFEST, STARTED = "manifest.json", "manifest.json.unfinished"
 SHARD = re.compile(r"shard\.\d{5,}\.\d{5,}\.(parquet|jsonl\.zst|mds)")
@@ -255,7 +255,7 @@ def _manifest(
 
 
 def _package_version() -> str:
-    from prox_spark import __version__
+    from prox_spark.version import __version__
 
     return __version__
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql.types import StringType, StructField, StructType
 
-from prox_spark import ledger, pipeline
+from prox_spark import pipeline
 from prox_spark.audit.maintain import vacuum
 from prox_spark.audit.retention import retention
 from prox_spark.audit.tags import tags, untag
 from prox_spark.errors import UserError
-from prox_spark.ledger import Run
+from prox_spark.lake import ledger
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import Lake
 from prox_spark.passes import chain
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

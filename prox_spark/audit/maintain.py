@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import ceil
 
-from prox_spark import ledger, views
 from prox_spark.audit.retention import DEFAULTS, Retention, interval, retention
 from prox_spark.audit.tags import tags
 from prox_spark.errors import UserError
-from prox_spark.ledger import Run
-from prox_spark.session import parallelism
-from prox_spark.tables import RETENTION, Lake
+from prox_spark.lake import ledger, views
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import RETENTION, Lake
+from prox_spark.spark.session import parallelism
 
 TABLES = ("documents", "programs", "corpus", "quarantine")
 LEAST_DAYS = 7

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, pipeline, tables
+from prox_spark import pipeline
 from prox_spark.audit.diff import readable
-from prox_spark.ledger import Run
+from prox_spark.lake import ledger, tables
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import Lake
 from prox_spark.passes import chain
 from prox_spark.stages.apply import unrefined
-from prox_spark.tables import Lake
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-from prox_spark import ledger, views
 from prox_spark.errors import UserError
-from prox_spark.ledger import Run
-from prox_spark.tables import Lake
+from prox_spark.lake import ledger, views
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import Lake
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 NEWEST = ("latest", "newest")

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, passes, pipeline
+from prox_spark import passes, pipeline
 from prox_spark.audit.diff import readable
 from prox_spark.audit.retention import retention
 from prox_spark.config import IngestSettings
+from prox_spark.lake import ledger
+from prox_spark.lake.tables import Lake
+from prox_spark.lake.views import COUNTS
 from prox_spark.stages import verify as checking
-from prox_spark.tables import Lake
-from prox_spark.views import COUNTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prox_spark import __version__
 from prox_spark.cli import audit_screens as screens
 from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.errors import UserError
+from prox_spark.version import __version__
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
-    from prox_spark.tables import Lake
+    from prox_spark.lake.tables import Lake
 
 Version = Annotated[
     str | None, typer.Argument(metavar="[VERSION]", help="A number or a tag; else the newest.", show_default=False)
@@ -272,8 +272,9 @@ def export(
 
 
 def _log_report(lake: Lake, version: str | None, page: str, config: Config) -> None:
-    from prox_spark import ledger, tracking
+    from prox_spark import tracking
     from prox_spark.audit.tags import resolve
+    from prox_spark.lake import ledger
 
     number = resolve(lake, version)
     logged = tracking.Logged(

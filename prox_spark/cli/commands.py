@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from prox_spark import __version__
+        from prox_spark.version import __version__
 
         print(f"prox-spark {__version__}")
         raise typer.Exit
@@ -78,7 +78,7 @@ def doctor(options: Invocation) -> None:
     [dim]prox-spark doctor[/dim]
     [dim]prox-spark doctor --conf my.yaml[/dim]
     """
-    from prox_spark.doctor import check
+    from prox_spark.cli.doctor import check
 
     config = options.config()
     with options.reporter() as progress, progress.waiting("checking"):
@@ -156,7 +156,7 @@ def plan(
     config = options.config()
     config.find_pass(pass_name)
     with options.open(config, create=False) as (lake, progress):
-        from prox_spark.plan import plan as expected
+        from prox_spark.pipeline.plan import plan as expected
 
         with progress.waiting("generating for a sample"):
             found = expected(lake, pass_name, config=config, sample=sample, price=price)
@@ -229,8 +229,8 @@ def history(options: Invocation) -> None:
     """
     config = options.config()
     with options.open(config, create=False, brief=True) as (lake, _):
+        from prox_spark.audit.history import history as versions_of
         from prox_spark.audit.maintain import expiring
-        from prox_spark.history import history as versions_of
 
         versions, warnings = versions_of(lake), expiring(lake)
     screens.history(options, versions, warnings)
@@ -248,7 +248,7 @@ def show(
     """
     config = options.config()
     with options.open(config, create=False, brief=True) as (lake, _):
-        from prox_spark.history import document
+        from prox_spark.audit.history import document
 
         life = document(lake, doc_id)
     screens.document(options, life)
@@ -269,10 +269,10 @@ def compare_modes(
     """
     config = options.config()
     with options.open(config, create=False) as (lake, progress):
-        from prox_spark import modes
+        from prox_spark.audit import compare
 
         with progress.waiting("comparing"):
-            compared = modes.compare_modes(lake, config, limit=limit)
+            compared = compare.compare_modes(lake, config, limit=limit)
     screens.compared(options, compared)
 
 
@@ -299,7 +299,7 @@ def sql(
     config = options.config()
     with options.open(config, create=False, brief=True) as (lake, progress):
         from prox_spark.cli import queries
-        from prox_spark.functions import register_functions
+        from prox_spark.lake.functions import register_functions
 
         with progress.waiting("asking"):
             if "prox_" in text.lower():  # making them takes a second that most questions need not wait

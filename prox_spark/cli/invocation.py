@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from prox_spark.cli.progress import Reporter
     from prox_spark.config import Config
-    from prox_spark.tables import Lake
+    from prox_spark.lake.tables import Lake
 
 PANEL = "Options of every command"
 
@@ -119,10 +119,10 @@ class Invocation:
             try:
                 with reporter.waiting("starting Spark"), uninterrupted():
                     from prox_spark.cli.tasks import watched
-                    from prox_spark.tables import Lake, check_place
+                    from prox_spark.lake.tables import Lake, check_place
 
                     check_place(config.lake, create=create)
-                    from prox_spark.session import active, session
+                    from prox_spark.spark.session import active, session
 
                     ours = active() is None
                     spark = session(verbose=self.verbose, brief=brief, **config.spark)

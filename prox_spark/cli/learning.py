@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 def train(
     options: Invocation,
     recipe: Annotated[
-        Path, typer.Argument(metavar="CONF", help="A recipe, as in conf/train-*.yaml.", show_default=False)
+        Path, typer.Argument(metavar="CONF", help="A recipe, as in conf/recipes/train-*.yaml.", show_default=False)
     ],
 ) -> None:
     """Train a refining model by a recipe; run it again to go on where it was cut off.
 
-    conf/train-tagger.yaml makes the model that ships, conf/train-tiny-lm.yaml a small language model from nothing, and
-    conf/train-causal.yaml teaches any causal language model. --set changes keys of the recipe.
+    Recipes, in conf/recipes: train-tagger.yaml makes the model that ships, train-tiny-lm.yaml a small language model
+    from nothing, train-causal.yaml teaches any causal language model. --set changes keys of the recipe.
 
-    [dim]prox-spark train conf/train-tagger.yaml[/dim]
-    [dim]prox-spark train conf/train-tagger.yaml --set course.seed=2 --set out=runs/second[/dim]
+    [dim]prox-spark train conf/recipes/train-tagger.yaml[/dim]
+    [dim]prox-spark train conf/recipes/train-tagger.yaml --set course.seed=2 --set out=runs/second[/dim]
     """
     import logging
 
@@ -54,14 +54,16 @@ def train(
 @with_options
 def annotate(
     options: Invocation,
-    settings: Annotated[Path, typer.Argument(metavar="CONF", help="As in conf/annotate.yaml.", show_default=False)],
+    settings: Annotated[
+        Path, typer.Argument(metavar="CONF", help="As conf/recipes/annotate.yaml.", show_default=False)
+    ],
 ) -> None:
     """Ask a strong model behind an OpenAI-compatible endpoint what to keep; its answers are pairs to learn from.
 
     Each text gets two scores and the programs of its chunks; what does not parse or removes nearly everything is left
     out. Run it again to go on where it was cut off.
 
-    [dim]prox-spark annotate conf/annotate.yaml --set endpoint=http://localhost:8000/v1[/dim]
+    [dim]prox-spark annotate conf/recipes/annotate.yaml --set endpoint=http://localhost:8000/v1[/dim]
     """
     from prox_spark.training import annotation
 
@@ -129,7 +131,8 @@ def evaluate(
 
 
 def _log_scores(rows: list[Row], settings: EngineSettings, config: Config) -> None:
-    from prox_spark import __version__, evaluation, tracking
+    from prox_spark import evaluation, tracking
+    from prox_spark.version import __version__
 
     own = [row for row in rows if row.who == settings.kind and row.page_type == "all"]
     logged = tracking.Logged(

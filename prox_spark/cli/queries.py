@@ -26,7 +26,7 @@ from prox_spark.errors import UserError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from prox_spark.tables import Lake
+    from prox_spark.lake.tables import Lake
 
 MISTAKES = (
     AnalysisException,

@@ -21,11 +21,11 @@ from prox_spark.cli.progress import duration
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from prox_spark.cli.doctor import Finding
     from prox_spark.cli.invocation import Invocation
     from prox_spark.cli.queries import Answer
-    from prox_spark.doctor import Finding
     from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
-    from prox_spark.plan import Plan
+    from prox_spark.pipeline.plan import Plan
 
 LONGEST_CELL = 200
 SPOOL_BYTES = 64 * 1024 * 1024

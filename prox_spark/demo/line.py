@@ -12,8 +12,8 @@ from prox_spark.demo.second import Written, write
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
+    from prox_spark.lake.tables import Lake
     from prox_spark.pipeline import IngestSummary, Progress
-    from prox_spark.tables import Lake
 
 DATA = Path(__file__).parent / "data"
 

@@ -36,8 +36,8 @@ def execute(
         level: `document` for the answer of a document pass, which keeps or drops and edits nothing.
         known_words: The words of `text` as the policy's mode counts them, so that they are not counted again; NULL
             where they are not known.
-        compiled: Execute with the accelerator, which the session must have (`prox_spark.accelerator`); in the mode
-            reference it only counts the words.
+        compiled: Execute with the accelerator, which the session must have (`prox_spark.spark.accelerator`); in the
+            mode reference it only counts the words.
 
     Returns:
         A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prox_spark.tables import Lake
+    from prox_spark.lake.tables import Lake
 
 __all__ = ["report"]
 

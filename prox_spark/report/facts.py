@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import views
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
+from prox_spark.lake import views
+from prox_spark.lake.tables import Lake
 from prox_spark.stages import diff as comparing
 from prox_spark.stages.apply import unrefined
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -76,7 +76,7 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     Raises:
         UserError: There is no such version, or its files are gone.
     """
-    from prox_spark import __version__
+    from prox_spark.version import __version__
 
     number = readable(lake, version)
     made = tuple(reversed(views.lineage(lake, number)))

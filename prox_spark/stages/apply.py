@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark import schema
+from prox_spark.lake import schema
 from prox_spark.program import columns
 
 if TYPE_CHECKING:

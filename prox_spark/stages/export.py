@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-from prox_spark import schema
-from prox_spark.shards import Layout, write
+from prox_spark.formats import Layout, write
+from prox_spark.lake import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

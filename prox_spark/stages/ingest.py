@@ -17,7 +17,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
 
-from prox_spark import listing, schema
+from prox_spark.lake import schema
 from prox_spark.sources import (
     SCHEMA,
     Adapter,
@@ -32,12 +32,13 @@ from prox_spark.sources import (
     splits_in_place,
     units,
 )
+from prox_spark.spark import listing
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
-    from prox_spark.tally import Counter, Tally
+    from prox_spark.spark.tally import Counter, Tally
 
     Batches = Iterator[pa.RecordBatch]
 

@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from prox_spark import engines, gpus, profiles, schema
+from prox_spark import engines, profiles
 from prox_spark.chunks import Chunk, Tokenizer
 from prox_spark.engines import Completion, Engine, Prompt, stream
+from prox_spark.lake import schema
 from prox_spark.program import parse
 from prox_spark.program.reference import parse_reference
+from prox_spark.spark import gpus
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame
 
     from prox_spark.passes import Pass
-    from prox_spark.tally import Tally
+    from prox_spark.spark.tally import Tally
 
 GENERATED = tuple(name for name in schema.PROGRAMS.fieldNames() if name not in ("run_id", "generated_at"))
 

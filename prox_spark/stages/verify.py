@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import schema
+from prox_spark.lake import schema
 from prox_spark.program import columns, parse
 from prox_spark.program.operations import DOCUMENT_REASONS
 from prox_spark.program.reference import parse_reference

@@ -14,7 +14,7 @@ import pytest
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -10,7 +10,7 @@ import pytest
 
 from prox_spark.cli import main
 from prox_spark.errors import LakeError
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

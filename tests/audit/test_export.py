@@ -14,8 +14,8 @@ from audit.test_command_line import Terminal
 from prox_spark.audit import forget, tags
 from prox_spark.audit.export import MANIFEST, STARTED, export
 from prox_spark.errors import UserError
+from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import Step
-from prox_spark.tables import Lake
 
 pytestmark = pytest.mark.spark
 

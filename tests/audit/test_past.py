@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prox_spark import pipeline, views
+from prox_spark import pipeline
 from prox_spark.audit import diff, forget, maintain, restore, tags
+from prox_spark.audit.history import document, history
 from prox_spark.audit.retention import retention
 from prox_spark.audit.verify import verify
 from prox_spark.errors import RunError, UserError
-from prox_spark.history import document, history
-from prox_spark.ledger import Run
-from prox_spark.tables import Lake
+from prox_spark.lake import views
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from prox_spark.config import Config

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from prox_spark import ledger, passes, pipeline
+from prox_spark import passes, pipeline
 from prox_spark.audit.verify import verify
 from prox_spark.config import IngestSettings
+from prox_spark.lake import ledger
+from prox_spark.lake.tables import Lake
 from prox_spark.stages.verify import other_than_parsed, placed, reparsed, replayed
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -54,7 +54,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from prox_spark import __version__
+    from prox_spark.version import __version__
 
     assert main(["--version"]) == DONE
     assert capsys.readouterr().out == f"prox-spark {__version__}\n"

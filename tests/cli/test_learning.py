@@ -69,24 +69,24 @@ def test_a_recipe_is_checked_before_anything_runs(tmp_path: Path, capsys: pytest
     assert "course.epoch" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "conf").glob("train-*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "conf" / "recipes").glob("train-*.yaml")))
 def test_the_recipes_that_ship_are_valid(name: str) -> None:
     from prox_spark import training
 
-    assert training.read(ROOT / "conf" / name).data
+    assert training.read(ROOT / "conf" / "recipes" / name).data
 
 
 def test_the_settings_of_annotation_that_ship_are_valid() -> None:
     from prox_spark.training import annotation
 
-    assert annotation.read(ROOT / "conf" / "annotate.yaml").endpoint.startswith("http")
+    assert annotation.read(ROOT / "conf" / "recipes" / "annotate.yaml").endpoint.startswith("http")
 
 
 def test_train_runs_a_recipe(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     small = ["shape.width=16", "shape.feed=16", "shape.blocks=1", "course.epochs=1", "domains=1", "members=1"]
     changed = [*small, f"data=[{json.dumps(str(pages))}]", "sources=[]", f"out={json.dumps(str(tmp_path / 'run'))}"]
-    line = ["train", str(ROOT / "conf" / "train-tagger.yaml"), "--json", "--quiet"]
+    line = ["train", str(ROOT / "conf" / "recipes" / "train-tagger.yaml"), "--json", "--quiet"]
     assert main([*line, *(part for change in changed for part in ("--set", change))]) == 0
     assert json.loads(capsys.readouterr().out)["pages"] == 1
     assert (tmp_path / "run" / "tagger.safetensors").exists()

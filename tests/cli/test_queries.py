@@ -18,7 +18,7 @@ from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import ask, distinct
 from prox_spark.config import load
 from prox_spark.errors import UserError
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

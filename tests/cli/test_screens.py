@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from prox_spark.cli import screens
+from prox_spark.cli.doctor import Finding
 from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import Answer
-from prox_spark.doctor import Finding
 from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
-from prox_spark.plan import Plan
+from prox_spark.pipeline.plan import Plan
 
 INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
 REFINED = RefineSummary("r2", "doc", 1190, 2, 1, 8000, 2000, seconds=10.0)

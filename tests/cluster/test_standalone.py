@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from prox_spark import Lake, execute, java
+from prox_spark import Lake, execute
 from prox_spark.chunks import Chunk
 from prox_spark.demo import sample
+from prox_spark.spark import java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "conf" / "standalone" / "cluster.sh"
+SCRIPT = ROOT / "deploy" / "standalone" / "cluster.sh"
 
 
 @dataclass
@@ -109,7 +110,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, str(ROOT / "conf" / "cluster" / "wheel.py"), "--to", str(folder)]
+    command = [sys.executable, str(ROOT / "deploy" / "wheel.py"), "--to", str(folder)]
     if importlib.util.find_spec("hatchling") is None:
         pytest.skip("no hatchling: it is among the extra dev")
     subprocess.run(command, check=True, capture_output=True)
@@ -119,7 +120,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(cluster: Cluster, wheel: Path) -> Path:
     """Write what a user fills in, for a cluster as small as this one."""
-    given = yaml.safe_load((ROOT / "conf" / "standalone" / "prox.yaml").read_text(encoding="utf-8"))
+    given = yaml.safe_load((ROOT / "deploy" / "standalone" / "prox.yaml").read_text(encoding="utf-8"))
     spark = {key: value for key, value in given["spark"].items() if "gpu" not in key}
     spark |= {
         "spark.master": cluster.master,

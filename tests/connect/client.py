@@ -8,10 +8,10 @@ import sys
 from pyspark.sql import SparkSession
 
 from prox_spark import Lake, demo, register_functions, session
+from prox_spark.audit.compare import compare_modes
 from prox_spark.audit.diff import diff
+from prox_spark.audit.history import history
 from prox_spark.config import load
-from prox_spark.history import history
-from prox_spark.modes import compare_modes
 from prox_spark.pipeline import apply
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from prox_spark import java
-from prox_spark.session import cache_folder, delta_jars
+from prox_spark.spark import java
+from prox_spark.spark.session import cache_folder, delta_jars
 
 
 def main() -> None:

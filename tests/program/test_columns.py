@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from prox_spark import schema
+from prox_spark.lake import schema
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
 from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, characters
 from prox_spark.program.columns_words import literal

@@ -14,11 +14,11 @@ from pyspark.sql import DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as F
 from sources.files import line, write, write_raw
 
-from prox_spark import schema
 from prox_spark.errors import SourceError
+from prox_spark.lake import schema
 from prox_spark.sources import Unit
+from prox_spark.spark.tally import Tally
 from prox_spark.stages import ingest
-from prox_spark.tally import Tally
 
 pytestmark = pytest.mark.spark
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prox_spark import config as configuration
-from prox_spark import gpus, pipeline
+from prox_spark import pipeline
 from prox_spark.errors import EngineError
-from prox_spark.plan import plan
+from prox_spark.lake.tables import Lake
+from prox_spark.pipeline.plan import plan
+from prox_spark.spark import gpus
 from prox_spark.stages import refine as refining
-from prox_spark.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

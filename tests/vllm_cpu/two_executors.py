@@ -19,8 +19,8 @@ import psutil
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
-from prox_spark.session import session
-from prox_spark.tables import Lake
+from prox_spark.lake.tables import Lake
+from prox_spark.spark.session import session
 
 BIG = 500 * 1024 * 1024
 """A Python worker with a model has more memory than this; one without has less."""

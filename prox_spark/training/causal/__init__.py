@@ -19,7 +19,7 @@ def train(recipe: CausalRecipe) -> dict[str, Any]:
     import torch
     from pyspark.ml.torch.distributor import TorchDistributor
 
-    from prox_spark.session import session
+    from prox_spark.spark.session import session
 
     session()  # the distributor takes the active one
     distributor = TorchDistributor(

@@ -1,0 +1,61 @@
+"""What the modes strict and reference make of the same stored programs: counted, listed, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark.config import Config
+from prox_spark.lake.tables import Lake
+from prox_spark.passes import Pass, resolve
+from prox_spark.pipeline import catch_up
+from prox_spark.stages.apply import first_programs
+from prox_spark.stages.compare import compare
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def compare_modes(lake: Lake, config: Config, *, limit: int = 20) -> list[dict[str, Any]]:
+    """Execute the programs of every pass in both modes, and report the documents on which they differ.
+
+    Nothing is written. A pass reads the texts that the passes before it leave, under their own policies.
+
+    Args:
+        lake: The lake.
+        config: Its passes are compared.
+        limit: Most kinds of difference, and most documents, that are listed for a pass; all are counted.
+
+    Returns:
+        One dict per pass: `pass_name`, `texts` (distinct ones with a program), `differing`, `kinds` (dicts of `strict`,
+        `reference`, `why` and `texts`, most frequent first), `documents` (dicts of `doc_id`, `url`, `strict`,
+        `reference` and `why`).
+    """
+    passes = resolve(config)
+    return [_compared(lake, passes[: number + 1], limit) for number in range(len(passes))]
+
+
+def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any]:
+    this = passes[-1]
+    texts = catch_up.texts_after(lake, passes[:-1])
+    distinct = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
+    programs = first_programs(lake.read("programs"), this).where("error IS NULL")
+    compared = compare(distinct, programs.select("text_sha256", "chunks"), this).persist()
+    try:
+        counts = compared.agg(F.count("*").alias("texts"), F.count_if("differs").alias("differing")).collect()[0]
+        differing = compared.where("differs")
+        kinds = differing.groupBy("strict", "reference", "why").agg(F.count("*").alias("texts"))
+        listed = differing.join(texts.drop("text"), "text_sha256").select("doc_id", "url", "strict", "reference", "why")
+        return {
+            "pass_name": this.name,
+            **counts.asDict(),
+            "kinds": _rows(kinds.orderBy(F.desc("texts"), "strict", "reference", "why").limit(limit)),
+            "documents": _rows(listed.orderBy("doc_id").limit(limit)),
+        }
+    finally:
+        compared.unpersist()
+
+
+def _rows(frame: DataFrame) -> list[dict[str, Any]]:
+    return [row.asDict(recursive=True) for row in frame.collect()]

@@ -1,0 +1,195 @@
+"""What works on this machine and what does not, one line each, with what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyspark
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from prox_spark import engines, tracking
+from prox_spark.config import Config, EngineSettings
+from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
+from prox_spark.lake import schema
+from prox_spark.lake.tables import absolute, is_catalog_schema
+from prox_spark.spark import accelerator, jars, java, local
+from prox_spark.spark.session import active, cache_folder, delta_jars, session, wanted_delta
+from prox_spark.spark.session import platform as provider
+from prox_spark.version import __version__
+
+_MODEL_PACKAGES = {
+    "transformers": ("hf", ("torch", "transformers", "safetensors")),
+    "vllm": ("vllm", ("vllm", "torch", "transformers", "safetensors")),
+}
+"""By kind of engine: the extra that installs what it needs, and the packages to look for; no model is loaded."""
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_WORKER_IMPORTS = "import sys, pandas, pyarrow, prox_spark; print('%d.%d' % sys.version_info[:2])"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold what one check found; `detail` says what to do where `ok` is false."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(config: Config, *, verbose: bool = False) -> list[Finding]:
+    """Check all that a run with this configuration needs; the last check starts Spark and writes a table of one row."""
+    kinds = [config.engine_of(item) for item in config.passes]
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("python", _python),
+        ("java", partial(_java, os.environ)),
+        ("delta", partial(_delta, os.environ)),
+        ("workers", partial(_workers, os.environ)),
+        ("machine", partial(_machine, config)),
+        ("gpu", partial(_gpu, kinds)),
+        *(("engine", partial(_engine, engine)) for engine in dict.fromkeys(kinds)),
+        ("lake", partial(_lake, config.lake)),
+        *([("mlflow", partial(tracking.check, config.mlflow))] if config.mlflow.experiment else []),
+        ("session", partial(_session, config, verbose=verbose)),
+    ]
+    return [_finding(name, run) for name, run in checks]
+
+
+def _finding(name: str, run: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, run())
+    except ProxError as error:
+        return Finding(name, False, str(error))
+    except OSError as error:
+        return Finding(name, False, f"{error.strerror or error}: {error.filename or name}")
+
+
+def _python() -> str:
+    return f"{platform.python_version()} at {sys.executable}, prox_spark {__version__}, pyspark {pyspark.__version__}"
+
+
+def _java(environ: Mapping[str, str]) -> str:
+    if platform_name := provider(environ):
+        return f"brought by {platform_name}"
+    found = java.find(environ)
+    return f"{found.version} from {found.found}"
+
+
+def _delta(environ: Mapping[str, str]) -> str:
+    if platform_name := provider(environ):
+        return f"brought by {platform_name}"
+    paths = delta_jars(environ, java.find(environ))
+    if environ.get("PROX_SPARK_JARS"):
+        return f"{', '.join(path.name for path in paths)} from PROX_SPARK_JARS"
+    delta = wanted_delta(environ)
+    tested = "" if delta.version == jars.TESTED.get(delta.spark) else f" (tested: {jars.TESTED.get(delta.spark)})"
+    return f"{delta.version} for Spark {delta.spark}{tested} in {delta.folder(cache_folder(environ))}"
+
+
+def _workers(environ: Mapping[str, str]) -> str:
+    """Check the Python that Spark starts its workers with: it must be of this version and have these packages."""
+    python = environ.get("PYSPARK_PYTHON", sys.executable)
+    command = [shutil.which(python) or python, "-c", _WORKER_IMPORTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
+        raise SessionError(f"Spark's workers run {python} (PYSPARK_PYTHON), which cannot: {last}")
+    ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if done.stdout.strip() != ours:
+        raise SessionError(f"PYSPARK_PYTHON={python} is Python {done.stdout.strip()}, this is {ours}; unset it")
+    return f"run {python}"
+
+
+def _machine(config: Config) -> str:
+    settings = local.with_defaults(config.spark, cache_folder(os.environ))
+    heap = settings.get("spark.driver.memory", "the default")
+    return (
+        f"{local.cores()} cores, {local.memory_bytes() / 2**30:.0f} GiB of memory, {heap} of it for Spark, "
+        f"{settings['spark.master']}"
+    )
+
+
+def _gpu(settings: list[EngineSettings]) -> str:
+    found = _gpus()
+    if not found and any(engine.device == "cuda" for engine in settings):
+        raise EngineError("engine.device is cuda and nvidia-smi lists no GPU: install its driver, or set it to auto")
+    return ", ".join(found) if found else "none, and the configuration needs none"
+
+
+def _gpus() -> list[str]:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []
+
+
+def _engine(wanted: EngineSettings) -> str:
+    settings = engines.chosen(wanted)
+    if settings.kind not in _MODEL_PACKAGES:
+        engines.create(settings).close()
+        return settings.kind
+    extra, packages = _MODEL_PACKAGES[settings.kind]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineError(f"engine.kind {settings.kind} needs {', '.join(missing)}: pip install 'prox-spark[{extra}]'")
+    return f"{settings.kind} with {settings.model}, fingerprint {engines.fingerprint(settings)[:12]}"
+
+
+def _lake(location: str) -> str:
+    if is_catalog_schema(location) or _URI.match(location):
+        return f"{location}, which shows when it is opened"
+    folder = Path(absolute(location))
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    if not place.is_dir():
+        raise LakeError(f"{place} is a file; a lake is a folder or catalog.schema")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise LakeError(f"{place} cannot be written; choose another folder with --lake")
+    if not folder.exists():
+        return f"{folder} is not there yet; the first ingest makes it"
+    tables = {name: _newest_version(folder / name) for name in schema.TABLES}
+    if any(folder.iterdir()) and not any((folder / name).is_dir() for name in tables):
+        raise LakeError(f"{folder} is not empty and holds no lake; choose another folder with --lake")
+    there = [f"{name} at version {version}" for name, version in tables.items() if version is not None]
+    return f"{folder}: {', '.join(there) or 'empty'}"
+
+
+def _newest_version(table: Path) -> int | None:
+    """Read the newest version off the names of the commit files; None when there is no commit."""
+    versions = [int(path.stem) for path in table.glob("_delta_log/*.json") if path.stem.isdigit()]
+    return max(versions, default=None)
+
+
+def _session(config: Config, *, verbose: bool) -> str:
+    """Start Spark, and write and read a table of one row where Spark is on this machine."""
+    ours = active() is None
+    begin = time.monotonic()
+    try:
+        spark = session(verbose=verbose, brief=True, **config.spark)
+        said = f"Spark {spark.version} with Delta, {time.monotonic() - begin:.0f} s to start"
+        if provider(os.environ) is None:
+            begin = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="prox-spark-doctor-") as folder:
+                spark.range(1).write.format("delta").save(f"{folder}/table")
+                spark.read.format("delta").load(f"{folder}/table").collect()
+            said += f", {time.monotonic() - begin:.0f} s to write and read a first table"
+        if accelerator.is_there(spark):
+            said += ", the accelerator is loaded"
+        if ours:
+            spark.stop()
+    except (PySparkException, Py4JError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SessionError(f"Spark starts and cannot write a Delta table: {first}") from error
+    return said

@@ -1,0 +1,155 @@
+"""The ledger of a lake: who wrote what in `runs`, and which passes each corpus row has gone through.
+
+A command that publishes makes two commits: the data, then its row in `runs`. A kill between them is healed by the next
+command, out of the `userMetadata` that the first commit carries.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from prox_spark.lake import schema, views
+from prox_spark.lake.tables import Commit, Lake
+from prox_spark.lake.views import COUNTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Hold one command that is at work.
+
+    Attributes:
+        run_id: Sorts by time, says what the command was, and is the key of its row in `runs`.
+        command: `ingest`, `refine` or `apply`.
+        pass_name: The pass, None for an ingest.
+        conf: The settings that decide its result.
+        passes: JSON chain of passes that the corpus has gone through after it.
+    """
+
+    run_id: str
+    command: str
+    pass_name: str | None = None
+    conf: str = "{}"
+    passes: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    clock: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def start(cls, command: str, *, pass_name: str | None = None, conf: str = "{}", passes: str | None = None) -> Run:
+        """Begin a run with a new id."""
+        now = datetime.now(timezone.utc)
+        return cls(f"{now:%Y%m%dT%H%M%S}-{command}-{secrets.token_hex(3)}", command, pass_name, conf, passes)
+
+    @property
+    def seconds(self) -> float:
+        """Give the wall time since the start."""
+        return time.monotonic() - self.clock
+
+    def commit(self, wave: int = 0) -> Commit:
+        """Give what a Delta version of this run says of itself."""
+        return Commit(self.run_id, self.command, self.pass_name, wave, self.passes, self.conf)
+
+
+def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
+    """Add the row of a finished run to `runs`, and give it.
+
+    Args:
+        lake: The lake.
+        run: The run.
+        columns: More columns of `runs`; those of JSON are given as values.
+    """
+    from prox_spark.version import __version__
+
+    row: dict[str, Any] = {
+        "run_id": run.run_id,
+        "command": run.command,
+        "pass_name": run.pass_name,
+        "status": "done",
+        "started_at": run.started_at,
+        "finished_at": datetime.now(timezone.utc),
+        "by": _user(),
+        "package_version": __version__,
+        "conf": run.conf,
+        "passes": run.passes,
+        "wall_seconds": run.seconds,
+    }
+    row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
+    values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
+    lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
+    if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
+        views.create(lake)  # they name versions: there is a new one, or old ones are gone
+    return row
+
+
+def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    """Give, by run id, the passes that the corpus rows of a run have gone through; a few numbers per command."""
+    published = (row for row in views.entries(lake) if row["corpus_version"] is not None)
+    return {row["run_id"]: json.loads(row["passes"] or "[]") for row in published}
+
+
+def heal(lake: Lake) -> None:
+    """Enter the corpus versions that `runs` does not know: a command was killed between its two commits."""
+    known = (row["corpus_version"] for row in views.entries(lake))
+    newest = max((int(version) for version in known if version is not None), default=-1)
+    for version in lake.versions("corpus", after=newest):
+        commit = version.commit
+        run = Run(commit.run_id, commit.command, commit.pass_name, conf=commit.conf or "{}", passes=commit.passes)
+        counts = outcome_counts(lake, version.version)
+        record(lake, run, status="healed", corpus_version=version.version, counts=counts)
+
+
+def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
+    """Count the rows of a corpus version by outcome, and the words that are left."""
+    return counted(lake.read("corpus", version))
+
+
+def counted(rows: DataFrame) -> dict[str, int]:
+    """Count corpus rows by outcome, and the words that are left; reads three narrow columns."""
+    sums = rows.groupBy("outcome").agg(
+        F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after")
+    )
+    found = {row["outcome"]: row for row in sums.collect()}
+    counts = {name: int(found[name]["n"]) if name in found else 0 for name in COUNTS}
+    for name in ("before", "after"):
+        counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
+    return counts
+
+
+def outcomes() -> tuple[Column, ...]:
+    """Give the counts of `outcome_counts` as aggregates, for an observation of corpus rows as they are written."""
+    return (
+        *(F.count_if(F.col("outcome") == name).alias(name) for name in COUNTS),
+        *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")),
+    )
+
+
+def usage() -> tuple[Column, ...]:
+    """Give the sums over rows of `programs` that tell what they cost: texts, errors, prompt and output tokens."""
+
+    def total(column: str) -> Column:
+        each = F.expr(f"aggregate(chunks, 0L, (sum, c) -> sum + coalesce(c.{column}, 0))")
+        return F.coalesce(F.sum(each), F.lit(0)).alias(column)
+
+    return (
+        F.count(F.lit(1)).alias("texts"),
+        F.count("error").alias("errors"),
+        total("prompt_tokens"),
+        total("output_tokens"),
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return "unknown"

@@ -1,0 +1,109 @@
+"""What a pass will cost, before it runs: tokens, time, GPU hours and money, from a sample of its texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from prox_spark import pipeline
+from prox_spark.pipeline import probe
+from prox_spark.spark import gpus
+
+if TYPE_CHECKING:
+    from prox_spark.config import Config
+    from prox_spark.lake.tables import Lake
+
+
+_WARM_UP = 8
+"""Texts for each engine before the sample: the first seconds of a model and of a JVM say nothing of their speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Say what a pass is expected to take.
+
+    Attributes:
+        pass_name: The pass.
+        engine: Kind of its engine.
+        engines: Models at work at the same time.
+        texts: Distinct texts that have no program yet.
+        duplicates_saved: Further documents with one of these texts, which will cost nothing.
+        sampled: Texts that the estimate comes from.
+        prompt_tokens: Expected.
+        output_tokens: Expected.
+        tokens_per_second: Of all engines together, loading left out.
+        seconds: Expected wall time of the engines' work, loading included.
+        engine_hours: Expected time of all engines together, loading included.
+        gpu_hours: The same, on GPUs; 0 where there are none.
+        cost: GPU hours at the given price; None without a price.
+    """
+
+    pass_name: str
+    engine: str
+    engines: int
+    texts: int
+    duplicates_saved: int
+    sampled: int
+    prompt_tokens: int
+    output_tokens: int
+    tokens_per_second: float
+    seconds: float
+    engine_hours: float
+    gpu_hours: float
+    cost: float | None
+
+
+def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: float | None = None) -> Plan:
+    """Generate for a sample of the texts that a pass still lacks, and expect the rest to cost as much a character.
+
+    Nothing is written.
+
+    Args:
+        lake: The lake.
+        pass_name: A pass of the configuration.
+        config: Passes and engines.
+        sample: Texts to generate for; with fewer than some hundred the estimate is rough.
+        price: Of one GPU hour; None takes the configuration's.
+
+    Raises:
+        ConfigError: The configuration has no such pass.
+        EngineError: The pass's model cannot be loaded.
+    """
+    passes = pipeline.up_to(config, pass_name)
+    this = passes[-1]
+    source, _, pending = pipeline.pending(lake, passes, pipeline.shards(lake, config.ingest))
+    share = gpus.share(lake.spark, this.engine)
+    waiting = source.join(pending.select("text_sha256"), "text_sha256", "left_semi").dropDuplicates(["text_sha256"])
+    total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(this))), F.lit(0))).collect()[0]
+    copies = pending.agg(F.coalesce(F.sum("copies"), F.lit(0))).collect()[0][0]
+    price = config.refine.gpu_hour_price if price is None else price
+    if not total[0]:
+        free = None if price is None else 0.0
+        return Plan(pass_name, this.engine.kind, share.engines, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)
+    first = probe.sample(pending, source, _WARM_UP * share.engines)
+    warm = probe.probe(first, this, share, batch_texts=config.refine.batch_texts)
+    texts = probe.sample(pending, source, sample)
+    found = probe.probe(texts, this, share, batch_texts=config.refine.batch_texts)
+    load_seconds = max(warm.load_seconds, found.load_seconds)
+    factor = total[1] / max(1, found.characters)
+    busy = found.seconds * factor
+    hours = (busy + load_seconds * share.engines) / 3600
+    gpu_hours = hours if found.gpu_seconds else 0.0
+    tokens = found.prompt_tokens + found.output_tokens
+    return Plan(
+        pass_name=pass_name,
+        engine=this.engine.kind,
+        engines=share.engines,
+        texts=total[0],
+        duplicates_saved=copies - total[0],
+        sampled=found.texts,
+        prompt_tokens=round(found.prompt_tokens * factor),
+        output_tokens=round(found.output_tokens * factor),
+        tokens_per_second=tokens / found.seconds * share.engines if found.seconds else 0.0,
+        seconds=busy / share.engines + load_seconds,
+        engine_hours=hours,
+        gpu_hours=gpu_hours,
+        cost=None if price is None else gpu_hours * price,
+    )

@@ -1,0 +1,192 @@
+"""GPUs as Spark hands them out: how many engines a job gets, and which GPU a task's engine sees."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from prox_spark.errors import EngineError, TaskError
+from prox_spark.spark.session import parallelism
+
+if TYPE_CHECKING:
+    from pyspark.resource import ResourceProfile
+    from pyspark.sql import SparkSession
+
+    from prox_spark.config import EngineSettings
+
+logger = logging.getLogger(__name__)
+
+RESIDENT = ("vllm", "transformers")
+"""Kinds of engines that hold a model: one per GPU, or one per executor where there is none."""
+
+TASKS_PER_ENGINE = 3
+"""Where there are several engines each gets a few tasks of a wave, so that none is left alone with a long one."""
+
+PATIENCE_SECONDS = 90.0
+"""Spark ends a worker that has idled for 60 seconds; one that waits for its GPU outlasts that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Say how a stage with engines is cut.
+
+    Attributes:
+        tasks: Spark partitions of a wave.
+        profile: What a task asks of its executor, so that one engine lives on each GPU or executor; None where Spark
+            hands out nothing (a local session) or there is nothing to share.
+        engines: Tasks, and so engines, that work at the same time.
+        threads: CPU threads that a model of such a task may take, since Spark starts its workers with
+            OMP_NUM_THREADS=1; None leaves it to the engine.
+    """
+
+    tasks: int
+    profile: ResourceProfile | None = None
+    engines: int = 1
+    threads: int | None = None
+
+
+def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = None) -> Share:
+    """Cut a stage so that each GPU, or each executor where there is none, has one task at a time.
+
+    An engine without a model takes all cores. In a local session all tasks share one worker pool: one task at a time,
+    and so one model.
+
+    Args:
+        spark: The session.
+        settings: The engine.
+        tasks: Spark partitions that the user wants; None leaves it to the rule above.
+    """
+    found = _share(spark, settings)
+    return found if tasks is None else replace(found, tasks=tasks)
+
+
+def _share(spark: SparkSession, settings: EngineSettings) -> Share:
+    slots = parallelism(spark)
+    if settings.kind not in RESIDENT or not hasattr(spark, "_jvm"):  # Spark Connect does not tell its executors
+        return Share(slots, engines=slots)
+    conf = spark.sparkContext.getConf()
+    master = conf.get("spark.master", "") or ""
+    if master.startswith("local") and not master.startswith("local-cluster"):
+        return Share(1, threads=slots)
+    cores = int(conf.get("spark.executor.cores", "1") or 1)
+    gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
+    at_once = max(1, slots // cores) * max(1, gpus)
+    each = max(1, cores // max(1, gpus))
+    return Share(at_once * TASKS_PER_ENGINE, _profile(each, gpus), at_once, each)
+
+
+def _profile(cores: int, gpus: int) -> ResourceProfile | None:
+    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+
+    if cores <= 1 and not gpus:
+        return None  # an executor has one core: it takes one task at a time without being told
+    requests = TaskResourceRequests().cpus(cores)
+    if gpus:
+        requests = requests.resource("gpu", 1.0)
+    return ResourceProfileBuilder().require(requests).build
+
+
+def claim(settings: EngineSettings) -> str | None:
+    """Show this process the GPU that Spark gave its task, and nobody else; call it before the engine is loaded.
+
+    Returns:
+        The address of the GPU; None where Spark hands out none.
+
+    Raises:
+        EngineError: Another worker holds the GPU: two models would share its memory.
+        TaskError: This worker holds a model on another GPU than the task got; a fresh one may take it.
+    """
+    if settings.kind not in RESIDENT or settings.device == "cpu":
+        return None
+    addresses = _addresses()
+    if not addresses:
+        return None
+    if len(addresses) > 1:
+        raise EngineError(
+            f"a task got {len(addresses)} GPUs ({', '.join(addresses)}) and its engine uses one: set "
+            "spark.task.resource.gpu.amount to 1 or less"
+        )
+    address = addresses[0]
+    if _HELD and address not in _HELD:
+        raise TaskError(f"this worker holds GPU {next(iter(_HELD))} and its task got GPU {address}")
+    hold(address, Path(tempfile.gettempdir()), PATIENCE_SECONDS)
+    os.environ["CUDA_VISIBLE_DEVICES"] = address  # Spark leaves it unset
+    return address
+
+
+def attempt() -> int:
+    """Give how often Spark has tried this task before; 0 outside a task."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return 0 if context is None else context.attemptNumber()
+
+
+def _addresses() -> Sequence[str]:
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    found = None if context is None else context.resources().get("gpu")
+    return [] if found is None else list(found.addresses)
+
+
+_HELD: dict[str, IO[str]] = {}
+"""The GPU that this process holds, with the open lock file; the system gives it back when the process ends."""
+
+
+def hold(address: str, folder: Path, patience: float) -> None:
+    """Take a GPU for this process until it ends.
+
+    Args:
+        address: As Spark names it.
+        folder: Where the lock file is; the same for all workers of the machine.
+        patience: Seconds to wait for a worker that may be about to end.
+
+    Raises:
+        EngineError: Another process holds it; names the process and what to set.
+    """
+    import fcntl
+
+    if address in _HELD:
+        return
+    user = os.getuid()
+    path = folder / f"prox_spark-{user}-gpu-{identity(address)}.lock"
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="ascii")  # noqa: SIM115
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if time.monotonic() >= until:
+                owner = file.read().strip() or "unknown"
+                file.close()
+                raise EngineError(
+                    f"two workers would share GPU {address}: process {owner} holds it; give each task a whole GPU "
+                    "(spark.task.resource.gpu.amount=1) and keep one Python worker an executor "
+                    "(spark.python.factory.idleWorkerMaxPoolSize=1)"
+                ) from None
+            time.sleep(min(1.0, patience))
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+    _HELD[address] = file
+
+
+def identity(address: str) -> str:
+    """Name a GPU so that all containers of a machine mean the same: by its UUID where the driver tells it."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["nvidia-smi", "-i", address, "--query-gpu=uuid", "--format=csv,noheader"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        if found.startswith("GPU-"):
+            return found.splitlines()[0]
+    return "".join(letter for letter in address if letter.isalnum() or letter in "-_") or "0"

@@ -1,0 +1,146 @@
+"""The Databricks bundle: every field, type and reference, by the classes that Databricks publishes for bundles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from prox_spark.cli.entry import commands
+from prox_spark.config import load
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLE = ROOT / "deploy" / "databricks"
+
+jobs = pytest.importorskip(
+    "databricks.bundles.jobs", reason="pip install databricks-bundles, it is among the extra dev"
+)
+
+SECTIONS = {
+    "": {"artifacts", "bundle", "include", "permissions", "presets", "resources", "run_as", "sync", "targets",
+         "variables", "workspace"},
+    "artifacts": {"build", "dynamic_version", "executable", "files", "path", "type"},
+    "variables": {"default", "description", "lookup", "type"},
+    "targets": {"artifacts", "bundle", "default", "mode", "permissions", "presets", "resources", "run_as", "sync",
+                "variables", "workspace"},
+}  # fmt: skip
+"""Keys of a bundle outside its resources, as `databricks bundle schema` gives them (CLI of August 2026)."""
+
+
+@pytest.fixture(scope="module")
+def bundle() -> dict[str, Any]:
+    root: dict[str, Any] = yaml.safe_load((BUNDLE / "databricks.yml").read_text(encoding="utf-8"))
+    for name in root["include"]:
+        root |= yaml.safe_load((BUNDLE / name).read_text(encoding="utf-8"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def job(bundle: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = bundle["resources"]["jobs"]["prox_refine"]
+    return found
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_the_job_has_only_fields_and_values_that_databricks_knows(job: dict[str, Any]) -> None:
+    made = jobs.Job.from_dict(job)
+    assert [task.task_key for task in made.tasks] == [
+        "ingest", "refine_doc", "apply_doc", "refine_chunk", "apply_chunk", "verify", "report",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["spark_versions", "node_types"])
+def test_a_field_that_databricks_does_not_know_is_found(job: dict[str, Any], field: str) -> None:
+    cluster = job["job_clusters"][0]
+    spoiled = {**job, "job_clusters": [{**cluster, "new_cluster": {**cluster["new_cluster"], field: "x"}}]}
+    with pytest.raises(ValueError, match=field):
+        jobs.Job.from_dict(spoiled)
+
+
+def test_everything_around_the_job_has_keys_that_databricks_knows(bundle: dict[str, Any]) -> None:
+    assert set(bundle) <= SECTIONS[""]
+    for section in ("artifacts", "variables", "targets"):
+        for name, value in bundle[section].items():
+            assert set(value) <= SECTIONS[section], f"{section}.{name}"
+    assert {name: value["mode"] for name, value in bundle["targets"].items()} == {
+        "dev": "development", "prod": "production",
+    }  # fmt: skip
+
+
+def test_every_variable_is_declared_and_every_target_gives_those_without_a_default(bundle: dict[str, Any]) -> None:
+    used = {name for text in strings(bundle) for name in re.findall(r"\$\{var\.(\w+)\}", text)}
+    assert used == set(bundle["variables"])
+    needed = {name for name, value in bundle["variables"].items() if "default" not in value}
+    for target in bundle["targets"].values():
+        assert needed <= set(target["variables"]) <= set(bundle["variables"])
+
+
+def test_every_job_parameter_is_declared_and_used(job: dict[str, Any]) -> None:
+    used = {name for text in strings(job["tasks"]) for name in re.findall(r"\{\{job\.parameters\.(\w+)\}\}", text)}
+    assert used == {item["name"] for item in job["parameters"]}
+
+
+def test_tasks_follow_each_other_and_only_models_run_on_the_gpu_cluster(job: dict[str, Any]) -> None:
+    keys = [task["task_key"] for task in job["tasks"]]
+    assert [task.get("depends_on", []) for task in job["tasks"]] == [[], *([{"task_key": key}] for key in keys[:-1])]
+    clusters = {item["job_cluster_key"]: item["new_cluster"] for item in job["job_clusters"]}
+    for task in job["tasks"]:
+        writes = task["task_key"].startswith("refine")
+        assert task["job_cluster_key"] == ("gpu" if writes else "cpu")
+        assert any("pypi" in item for item in task["libraries"]) == writes
+    assert clusters["gpu"]["data_security_mode"] == "SINGLE_USER"  # standard access has no GPU
+    assert clusters["gpu"]["spark_conf"]["spark.task.resource.gpu.amount"] == "1"
+
+
+def test_tasks_call_commands_with_options_that_the_command_line_has(job: dict[str, Any]) -> None:
+    known = {
+        command.name or command.callback.__name__ for command in commands.app.registered_commands if command.callback
+    }
+    for task in job["tasks"]:
+        wheel = task["python_wheel_task"]
+        command, *arguments = wheel["parameters"]
+        assert command in known
+        assert {item.split("=")[0] for item in arguments if item.startswith("--")} <= {"--lake", "--conf", "--output"}
+
+
+def test_the_entry_point_is_in_the_wheel_and_raises_where_a_command_fails(
+    job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prox_spark.cli import job as entry_point
+
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert {task["python_wheel_task"]["entry_point"] for task in job["tasks"]} == {"prox-spark-job"}
+    assert 'prox-spark-job = "prox_spark.cli:job"' in text
+    monkeypatch.setattr("sys.argv", ["prox-spark-job", "refine", "no-such-pass"])
+    with pytest.raises(SystemExit) as failed:
+        entry_point()
+    assert failed.value.code == 2
+    monkeypatch.setattr("sys.argv", ["prox-spark-job", "--version"])
+    entry_point()
+
+
+def test_the_settings_of_the_job_are_settings_of_the_package() -> None:
+    config = load([str(BUNDLE / "prox.yaml")], [])
+    assert [item.profile for item in config.passes] == ["prox-web-doc", "prox-web-chunk"]
+    assert {config.engine_of(item).kind for item in config.passes} == {"vllm"}
+
+
+def test_what_a_user_has_to_fill_in_is_marked(bundle: dict[str, Any]) -> None:
+    lines = (BUNDLE / "databricks.yml").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if re.search(r"/Volumes/|https://|0000-0000|(catalog|group_name|user_name|root_path): \w", line):
+            assert "FILL IN" in line, line

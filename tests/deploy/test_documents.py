@@ -1,0 +1,49 @@
+"""What the README and the pages beside it tell a newcomer to open is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("README.md"))]
+NAMED = re.compile(r"(?<![\w/.])((?:conf|docs|notebooks|tests|prox_spark)/[\w./-]*[\w/])")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = set(NAMED.findall(page.read_text(encoding="utf-8")))
+    missing = [name for name in sorted(named) if not (ROOT / name).exists()]
+    assert missing == []
+
+
+def test_every_target_of_make_that_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    named = set(re.findall(r"\bmake ([a-z-]+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named and named <= targets
+
+
+@pytest.mark.parametrize("name", ["databricks/prox.yaml", "emr/prox.yaml", "standalone/prox.yaml"])
+def test_settings_of_a_cluster_mark_what_is_to_be_filled_in(name: str) -> None:
+    lines = (ROOT / "deploy" / name).read_text(encoding="utf-8").splitlines()
+    assert sum("FILL IN" in line for line in lines) >= 2
+    for line in lines:
+        if re.search(r"HOST|model: |lake: ", line) and not line.lstrip().startswith("#"):
+            assert "FILL IN" in line, line
+
+
+def test_workers_of_a_standalone_cluster_get_every_package_that_they_import() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("dependencies = [")[1].split("\n]")[0]
+    needed = set(re.findall(r'^    "([a-z0-9-]+)', text, re.M))
+    driver = {
+        "delta-spark",
+        "typer",
+        "rich",
+        "jinja2",
+        "vl-convert-python",
+    }  # they come with the wheel, where one types
+    page = (ROOT / "deploy" / "standalone" / "README.md").read_text(encoding="utf-8")
+    installed = page.split("pip install", 1)[1].split("\n    #")[0]
+    assert {name for name in needed - driver if not re.search(rf"[\s\"]{name}\b", installed)} == set()

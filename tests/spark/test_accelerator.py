@@ -1,0 +1,74 @@
+"""The compiled executor in the straight line: the same corpus, and one clear line where it cannot be used."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from prox_spark import config as configuration
+from prox_spark import pipeline
+from prox_spark.audit.verify import verify
+from prox_spark.errors import SessionError
+from prox_spark.lake.tables import Lake
+from prox_spark.passes import resolve
+from prox_spark.pipeline import catch_up
+from prox_spark.spark import accelerator
+
+pytestmark = pytest.mark.spark
+
+PAGES = (
+    '{"url": "1", "text": "Home | About\\nA paragraph that is worth keeping, with a number of words in it."}\n'
+    '{"url": "2", "text": "Cookies\\nCookies\\nLogin\\nLogin"}\n'
+    '{"url": "3", "text": "中文 page\\r\\n\\u2028 as it is"}\n'
+)
+
+
+@pytest.mark.usefixtures("loaded_accelerator")
+def test_a_lake_refined_with_it_is_the_one_refined_without(spark, tmp_path):
+    config = configuration.load(overrides=["engine.kind=rules", "engine.rules=[c4]"])
+    (tmp_path / "pages.jsonl").write_text(PAGES, encoding="utf-8")
+    lake = Lake.open(spark, str(tmp_path / "lake"))
+    pipeline.ingest(lake, "jsonl", [str(tmp_path / "pages.jsonl")], settings=config.ingest)
+    pipeline.refine(lake, "doc", config=config)
+    rows, _ = catch_up.applied(lake, resolve(config)[:1], version=0, run_id="")
+    plan = rows._jdf.queryExecution().toString()
+    assert "prox_spark.ExecuteFunction" in plan, plan
+    pipeline.run(lake, config)
+    spark.conf.unset(accelerator.CATALOG)
+    assert verify(lake).findings == ()  # which replays every row with Spark's own expressions
+
+
+def test_a_session_without_it_does_not_have_it(spark):
+    assert not accelerator.is_there(spark)
+
+
+def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr(accelerator, "CLASS", "prox_spark.NotThere")  # other tests have loaded the real one
+    fresh = spark.newSession()
+    with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
+        accelerator.register(fresh, str(tmp_path / "nowhere.jar"))
+    assert not accelerator.is_there(fresh)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_without_the_jar_is_one_line(spark):
+    fresh = spark.newSession()
+    fresh.conf.set(accelerator.CATALOG, "prox_spark.NotThere")
+    with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
+        accelerator.is_there(fresh)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("loaded_accelerator")
+def test_a_jar_of_another_version_is_refused(spark, monkeypatch):
+    assert accelerator.is_there(spark)
+    monkeypatch.setattr(accelerator, "__version__", "9.9.9")
+    with pytest.raises(SessionError, match=r"is of prox_spark .*, and this is 9\.9\.9: make accelerator"):
+        accelerator.is_there(spark)
+
+
+def test_the_jar_holds_its_own_classes_alone(accelerator_jar):
+    names = zipfile.ZipFile(Path(accelerator_jar)).namelist()
+    assert names and all(name.startswith("prox_spark/") and name.endswith(".class") for name in names)
