@@ -53,7 +53,7 @@ class VllmEngine:
         settings = settings.model_copy(update={"dtype": number_type})  # the driver is asked once
         _prepare(settings, source)
         self._core: VllmCore | None = VllmCore(settings, source)
-        self._requests = Continuous(self._core, settings.max_sequences * WAITING)
+        self._requests = Continuous([self._core], settings.max_sequences * WAITING)
         self._lock = threading.Lock()
 
     @property
@@ -165,6 +165,11 @@ class VllmCore:
                 raise MemoryError(str(error)) from error
             raise
         return done + [self._completion(output) for output in outputs if output.finished]
+
+    def ready(self) -> bool:
+        """Say whether answers have come from the model's process; in this process they come by `step` alone."""
+        outputs = getattr(self._engine.engine_core, "outputs_queue", None)
+        return bool(self._ready) or (outputs is not None and not outputs.empty())
 
     def abort(self, requests: Sequence[int]) -> None:
         """Forget requests."""

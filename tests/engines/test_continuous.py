@@ -41,13 +41,16 @@ class Core:
         done = [request for request, (_, count) in self.left.items() if count <= 0]
         return [(request, Completion(self.left.pop(request)[0].text.upper(), "stop", 1, 1)) for request in done]
 
+    def ready(self) -> bool:
+        return False
+
     def abort(self, requests: Sequence[int]) -> None:
         for request in requests:
             self.left.pop(request, None)
 
 
 def ask(core: Core, texts: Sequence[str], window: int = 8) -> dict[int, Completion]:
-    answers = list(Continuous(core, window).stream((key, Prompt(text)) for key, text in enumerate(texts)))
+    answers = list(Continuous([core], window).stream((key, Prompt(text)) for key, text in enumerate(texts)))
     assert len(answers) == len({key for key, _ in answers}) == len(texts)
     assert core.left == {}
     return dict(answers)
@@ -55,7 +58,7 @@ def ask(core: Core, texts: Sequence[str], window: int = 8) -> dict[int, Completi
 
 def test_every_prompt_is_answered_once_and_short_ones_come_first() -> None:
     core = Core()
-    answers = list(Continuous(core, 8).stream([(1, Prompt("long one")), (2, Prompt("s"))]))
+    answers = list(Continuous([core], 8).stream([(1, Prompt("long one")), (2, Prompt("s"))]))
     assert [(key, answer.text) for key, answer in answers] == [(2, "S"), (1, "LONG ONE")]
 
 
@@ -74,7 +77,7 @@ def test_prompts_are_taken_only_as_there_is_room() -> None:
             taken.append(number)
             yield number, Prompt("ab")
 
-    answers = Continuous(Core(), 4).stream(source())
+    answers = Continuous([Core()], 4).stream(source())
     next(answers)
     assert len(taken) <= 5
     answers.close()
@@ -82,7 +85,7 @@ def test_prompts_are_taken_only_as_there_is_room() -> None:
 
 def test_whoever_stops_listening_leaves_no_request_behind() -> None:
     core = Core()
-    answers = Continuous(core, 4).stream(enumerate([Prompt("a"), Prompt("bbbb"), Prompt("cccc")]))
+    answers = Continuous([core], 4).stream(enumerate([Prompt("a"), Prompt("bbbb"), Prompt("cccc")]))
     next(answers)
     answers.close()
     assert core.left == {}
@@ -106,7 +109,7 @@ def test_one_bad_prompt_among_many_costs_few_more_steps() -> None:
 
 def test_too_little_memory_lowers_the_window_and_blames_nobody() -> None:
     core = Core(room=5)
-    feed = Continuous(core, 16)
+    feed = Continuous([core], 16)
     answers = dict(feed.stream((key, Prompt("text")) for key in range(40)))
     assert all(answer.text == "TEXT" for answer in answers.values()) and len(answers) == 40
     assert feed.window == 4
@@ -115,6 +118,63 @@ def test_too_little_memory_lowers_the_window_and_blames_nobody() -> None:
 def test_a_dead_core_fails_the_task() -> None:
     with pytest.raises(TaskError):
         ask(Core(), ["a", "death"])
+
+
+class Remote(Core):
+    """Answer in a process of its own, so to speak: there is an answer every few looks."""
+
+    def __init__(self, every: int, *, room: int = 1000) -> None:
+        super().__init__(room=room)
+        self.every = every
+        self.looks = 0
+
+    def ready(self) -> bool:
+        self.looks += 1
+        return self.looks % self.every == 0
+
+
+def test_several_cores_share_the_prompts_and_the_fast_one_gets_more() -> None:
+    fast, slow = Remote(1), Remote(9)
+    answers = list(Continuous([fast, slow], 8).stream((key, Prompt("text")) for key in range(400)))
+    assert sorted(key for key, _ in answers) == list(range(400))
+    assert max(fast.most, slow.most) <= 8
+    assert slow.added >= 8 and fast.added > 2 * slow.added
+    assert fast.left == slow.left == {}
+
+
+def test_a_prompt_that_breaks_one_of_several_cores_is_found_and_the_others_are_answered() -> None:
+    cores = [Remote(1), Remote(2), Remote(3)]
+    texts = ["poison" if number in (3, 50) else "text" for number in range(90)]
+    answers = dict(Continuous(cores, 8).stream((key, Prompt(text)) for key, text in enumerate(texts)))
+    assert [key for key in sorted(answers) if answers[key].error] == [3, 50] and len(answers) == 90
+    assert all(core.left == {} for core in cores)
+
+
+def test_too_little_memory_of_one_core_lowers_its_window_alone() -> None:
+    cores = [Remote(1), Remote(1, room=5)]
+    feed = Continuous(cores, 16)
+    answers = dict(feed.stream((key, Prompt("text")) for key in range(200)))
+    assert all(answer.text == "TEXT" for answer in answers.values()) and len(answers) == 200
+    assert feed.window == 16 + 4
+
+
+def test_a_dead_core_among_several_fails_the_task() -> None:
+    with pytest.raises(TaskError):
+        list(Continuous([Remote(1), Remote(1)], 4).stream(enumerate([Prompt("life"), Prompt("death")])))
+
+
+def test_answers_leave_while_prompts_still_come() -> None:
+    core, taken = Remote(1), []
+
+    def source() -> Iterator[tuple[int, Prompt]]:
+        for number in range(1000):
+            taken.append(number)
+            yield number, Prompt("a")
+
+    answers = Continuous([core], 900).stream(source())
+    next(answers)
+    assert len(taken) < 100
+    answers.close()
 
 
 class Mortal(ScriptedEngine):
