@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -223,6 +224,16 @@ def test_two_processes_learn_together_through_spark(spark: object, pages: Path, 
     run = train(recipe(pages, out, base=str(folder / "model"), steps=2, workers=2, validation_folds=()))
     assert run["steps"] == 2
     assert (out / "model" / "model.safetensors").exists()
+
+
+def test_every_process_of_a_run_gives_the_record_of_the_run(pages: Path, folder: Path, tmp_path: Path) -> None:
+    told = recipe(pages, tmp_path / "out", base=str(folder / "model"), steps=1, validation_folds=())
+    (tmp_path / "recipe.json").write_text(told.model_dump_json(), encoding="utf-8")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    script = Path(__file__).with_name("one_of_two.py")
+    subprocess.run([*torchrun, str(script), str(tmp_path / "recipe.json"), str(tmp_path)], check=True)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1))
+    assert first == second == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
 
 
 def test_adapters_without_their_library_are_refused_in_one_line(

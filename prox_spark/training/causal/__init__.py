@@ -25,4 +25,4 @@ def train(recipe: CausalRecipe) -> dict[str, Any]:
     distributor = TorchDistributor(
         num_processes=recipe.workers, local_mode=recipe.local, use_gpu=torch.cuda.is_available()
     )
-    return distributor.run(train_here, recipe.model_dump_json()) or {}
+    return dict(distributor.run(train_here, recipe.model_dump_json()) or {})

@@ -26,8 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 def train(written: str) -> dict[str, Any]:
-    """Train by a recipe, given as JSON so that it travels to other processes; give what the run found."""
+    """Train by a recipe, given as JSON so that it travels to other processes; every process gives the same record.
+
+    Spark's distributor keeps the answer of the process that ends last, whichever that is.
+    """
     import torch
+    from accelerate.utils import broadcast_object_list
     from transformers import set_seed
 
     recipe = CausalRecipe.model_validate_json(written)
@@ -41,9 +45,9 @@ def train(written: str) -> dict[str, Any]:
     folder = Path(recipe.out)
     trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
     found = trainer.evaluate() if held else {}
-    if trainer.is_world_process_zero():
-        return _finish(folder, recipe, trainer, course, found)
-    return {}
+    record = _finish(folder, recipe, trainer, course, found) if trainer.is_world_process_zero() else ""
+    [record] = broadcast_object_list([record])
+    return dict(json.loads(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +205,7 @@ class _Answering:
         return Completion(text, "length" if end is None else "stop", asked, len(row) if end is None else end + 1)
 
 
-def _finish(
-    folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]
-) -> dict[str, Any]:
+def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]) -> str:
     model = trainer.model.merge_and_unload() if recipe.lora_rank else trainer.model  # engines load whole models
     if recipe.base is None:
         model.half()
@@ -214,5 +216,6 @@ def _finish(
         "recipe": recipe.model_dump(mode="json"), "examples": len(course.examples), "steps": trainer.state.global_step,
         "parameters": model.num_parameters(), "best": trainer.state.best_metric, **found,
     }  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    return run
+    record = json.dumps(run, indent=1)
+    (folder / "run.json").write_text(record + "\n", encoding="utf-8")
+    return record
