@@ -94,12 +94,12 @@ def alone(folder: Path, texts: list[str]) -> dict[str, Any]:
 
 
 def transformers_side(folder: Path, texts: list[str]) -> dict[str, Any]:
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import TransformersSettings
     from prox_spark.engines import Prompt, create
 
     asked = [Prompt("", tuple(ids), limit) for ids, limit in prompts_of(folder, texts)]
     began = time.monotonic()
-    engine = create(EngineSettings(kind="transformers", model=str(folder), device="cpu", threads=os.cpu_count()))
+    engine = create(TransformersSettings(model=str(folder), device="cpu", threads=os.cpu_count()))
     loaded = time.monotonic()
     answers = engine.generate(asked)
     tokens = sum(item.prompt_tokens + item.output_tokens for item in answers)
@@ -232,12 +232,12 @@ def written(
 ) -> dict[str, Any]:
     """Have our vLLM engine write programs, and execute them: how fast, and how much of them is rejected."""
     from prox_spark import profiles
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import engine_settings
     from prox_spark.engines import create
     from prox_spark.program import execute, parse
 
     settings = {"kind": "vllm", "model": str(folder), "device": "cpu", "speculation": speculation}
-    engine = create(EngineSettings.model_validate(settings))
+    engine = create(engine_settings(settings))
     profile = profiles.find(profile_name, constrain=constrain)
     parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]  # type: ignore[arg-type]
     asked = [(text, chunk, prompt) for text, (chunk, prompt) in parts if prompt is not None]
@@ -279,7 +279,7 @@ def served_side(folder: Path, texts: list[str]) -> dict[str, Any]:
     """Ask `vllm serve` on loopback through our openai engine: the other way to keep one model a GPU."""
     from served import served
 
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import engine_settings
     from prox_spark.engines import Prompt, create
 
     asked = [Prompt("", tuple(ids), limit) for ids, limit in prompts_of(folder, texts)]
@@ -288,7 +288,7 @@ def served_side(folder: Path, texts: list[str]) -> dict[str, Any]:
     with served(folder, folder / "served.log", key="bench") as url:
         loaded = time.monotonic()
         settings = {"kind": "openai", "url": url, "model": "served", "key_variable": "BENCH_KEY", "in_flight": 512}
-        engine = create(EngineSettings.model_validate(settings))
+        engine = create(engine_settings(settings))
         answers = engine.generate(asked)
         seconds = time.monotonic() - loaded
         engine.close()

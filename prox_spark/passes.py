@@ -106,7 +106,7 @@ def _resolve(config: Config, settings: PassSettings) -> Pass:
         parity=settings.parity,
         constrain=settings.constrain,
     )
-    engine = engines.chosen(config.engine_of(settings))
+    engine = engines.resolve(config.engine_of(settings))
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return Pass(settings.name, profile, engine, Policy(**settings.policy.model_dump()), fingerprint)

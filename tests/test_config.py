@@ -13,11 +13,24 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from prox_spark.config import Config, EngineSettings, PolicySettings, base_file, load
+from prox_spark.config import (
+    Config,
+    PolicySettings,
+    RulesSettings,
+    TransformersSettings,
+    VllmSettings,
+    as_kind,
+    base_file,
+    load,
+)
+from prox_spark.config.engines import SETTINGS_OF
 from prox_spark.errors import ConfigError
 from prox_spark.program.operations import Policy
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+MODEL = "engine={kind: transformers, model: m, %s}"
 
 
 def failure(*overrides: str, files: tuple[Path, ...] = ()) -> str:
@@ -39,13 +52,19 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 def test_base_yaml_holds_exactly_the_defaults_of_the_models() -> None:
     assert load() == Config()
+    engine = yaml.safe_load(base_file().read_text(encoding="utf-8"))["engine"]
+    for cls in SETTINGS_OF.values():
+        own = {key: field.default for key, field in cls.model_fields.items() if not field.is_required()}
+        documented = {key: tuple(engine[key]) if isinstance(engine[key], list) else engine[key] for key in own}
+        assert own | {"kind": "tagger"} == documented
 
 
 def test_base_yaml_holds_every_key() -> None:
     tree = yaml.safe_load(base_file().read_text(encoding="utf-8"))
     config = Config()
     assert set(tree) == keys_of(Config)
-    for section in ("engine", "ingest", "refine"):
+    assert set(tree["engine"]) == {key for cls in SETTINGS_OF.values() for key in cls.model_fields}
+    for section in ("ingest", "refine"):
         assert set(tree[section]) == keys_of(type(getattr(config, section)))
     first = tree["passes"][0]
     assert set(first) == keys_of(type(config.passes[0]))
@@ -72,7 +91,7 @@ def test_policy_settings_are_the_fields_and_defaults_of_policy() -> None:
 
 
 def test_a_later_file_and_then_an_override_wins(tmp_path: Path) -> None:
-    first = written(tmp_path, "engine: {batch_size: 2, threads: 2}\n", "first.yaml")
+    first = written(tmp_path, "engine: {kind: transformers, model: m, batch_size: 2, threads: 2}\n", "first.yaml")
     second = written(tmp_path, "engine: {batch_size: 3}\n", "second.yaml")
     assert load([first, second]).engine.batch_size == 3
     assert load([first, second]).engine.threads == 2
@@ -88,8 +107,8 @@ def test_an_override_is_yaml_and_finds_a_pass_by_name_or_number() -> None:
     config = load(overrides=["passes.chunk.policy.min_words=50", "passes.0.policy.min_kept_share=0.2"])
     assert config.passes[1].policy.min_words == 50
     assert config.passes[0].policy.min_kept_share == 0.2
-    assert load(overrides=["engine={kind: transformers, model: a}", "engine.model=null", "engine.kind=rules"]).engine
-    assert load(overrides=["engine.rules=[c4]"]).engine.rules == ("c4",)
+    assert load(overrides=["engine={kind: transformers, model: a}", "engine.model=b"]).engine.model == "b"
+    assert load(overrides=["engine.rules=[c4]", "engine.kind=rules"]).engine.rules == ("c4",)
 
 
 def test_an_override_may_hold_equals_signs() -> None:
@@ -113,13 +132,36 @@ def test_a_pass_takes_from_the_engine_what_it_does_not_say_itself() -> None:
     assert config.engine_of(config.find_pass("chunk")) == config.engine
 
 
+def test_a_key_of_another_kind_is_an_error_that_names_the_kinds_that_have_it() -> None:
+    message = failure("engine.kind=vllm", "engine.model=m", "engine.batch_size=8")
+    assert message.startswith("engine.batch_size is not a setting of the engine vllm, but of auto, transformers; known")
+    message = failure("engine.max_sequences=8")
+    assert message.startswith("engine.max_sequences is not a setting of the engine tagger, but of auto, vllm; known")
+    message = failure("passes.doc.engine={kind: rules, model: m}")
+    assert message.startswith("passes.doc.engine.model is not a setting of the engine rules, but of auto, tagger")
+
+
+def test_a_layer_with_another_kind_takes_over_only_the_keys_that_the_kind_has(tmp_path: Path) -> None:
+    file = written(tmp_path, "engine: {kind: vllm, model: m, max_sequences: 8, threads: 2}\n")
+    assert load([file], ["engine.kind=rules"]).engine == RulesSettings()
+    assert load([file], ["engine.kind=transformers"]).engine == TransformersSettings(model="m", threads=2)
+    assert load([file], ["passes.doc.engine={kind: rules}"]).passes[0].engine == RulesSettings()
+    assert "max_sequences" in failure("engine.kind=transformers", "engine.max_sequences=9", files=(file,))
+
+
+def test_auto_has_the_keys_of_both_engines_that_it_chooses_from() -> None:
+    engine = load(overrides=["engine={kind: auto, model: m, batch_size: 4, max_sequences: 9, threads: 2}"]).engine
+    assert as_kind(engine, "vllm") == VllmSettings(model="m", max_sequences=9, threads=2)
+    assert as_kind(engine, "transformers") == TransformersSettings(model="m", batch_size=4, threads=2)
+
+
 def test_what_load_gave_loads_again_as_the_same(tmp_path: Path) -> None:
     config = load(overrides=["engine={kind: scripted, answers: a.jsonl}", "passes.doc.engine.kind=rules"])
     assert load([written(tmp_path, yaml.safe_dump(config.model_dump(mode="json")))]) == config
 
 
 def test_engine_settings_are_a_key_and_survive_pickling() -> None:
-    settings = EngineSettings(kind="transformers", model="m")
+    settings = TransformersSettings(model="m")
     assert {settings: 1}[pickle.loads(pickle.dumps(settings))] == 1
     with pytest.raises(ValueError, match="frozen"):
         settings.batch_size = 2  # type: ignore[misc]  # what is tested
@@ -128,17 +170,17 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("engine.batch_size=0", "engine.batch_size must be at least 1, got 0"),
-        ("engine.batch_size='5'", "engine.batch_size must be a whole number, got '5'"),
-        ("engine.batch_size=1.5", "engine.batch_size must be a whole number, got 1.5"),
-        ("engine.batch_size=true", "engine.batch_size must be a whole number, got true"),
-        ("engine.batch_size=null", "engine.batch_size must be a whole number, got nothing"),
+        (MODEL % "batch_size: 0", "engine.batch_size must be at least 1, got 0"),
+        (MODEL % "batch_size: '5'", "engine.batch_size must be a whole number, got '5'"),
+        (MODEL % "batch_size: 1.5", "engine.batch_size must be a whole number, got 1.5"),
+        (MODEL % "batch_size: true", "engine.batch_size must be a whole number, got true"),
+        (MODEL % "batch_size: null", "engine.batch_size must be a whole number, got nothing"),
         (
             "engine.kind=vlm",
             "engine.kind must be one of auto, tagger, rules, transformers, scripted, vllm, openai, got 'vlm'",
         ),
-        ("engine.rules=[c4, c5]", "engine.rules.1 must be one of c4, gopher, fineweb, got 'c5'"),
-        ("engine.rules=[]", "engine.rules must be a list of at least one, got a list of 0"),
+        ("engine={kind: rules, rules: [c4, c5]}", "engine.rules.1 must be one of c4, gopher, fineweb, got 'c5'"),
+        ("engine={kind: rules, rules: []}", "engine.rules must be a list of at least one, got a list of 0"),
         ("engine=rules", "engine must be a section of keys, got 'rules'"),
         ("engine.kind=transformers", "engine.model must be given when kind is transformers, got nothing"),
         ("engine.kind=scripted", "engine.answers must be given when kind is scripted, got nothing"),
@@ -235,7 +277,7 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    message = failure("engine.batch_size=0", "refine.wave_texts=0")
+    message = failure(MODEL % "batch_size: 0", "refine.wave_texts=0")
     assert "engine.batch_size" in message
     assert "refine.wave_texts" in message
 

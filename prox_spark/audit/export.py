@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
-from prox_spark.engines.vocabulary import Vocabulary
 from prox_spark.errors import RunError, UserError
 from prox_spark.formats import FORMATS, Layout, Place, index
 from prox_spark.formats.mds import INDEX
 from prox_spark.formats.place import UNFINISHED
 from prox_spark.formats.tokens import Packing
+from prox_spark.formats.vocabulary import Vocabulary
 from prox_spark.lake import views
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake

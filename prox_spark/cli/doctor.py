@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import re
@@ -21,7 +20,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from prox_spark import engines, tracking
-from prox_spark.config import Config, EngineSettings
+from prox_spark.config import Config, EngineSettings, ModelSettings
+from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.lake import schema
 from prox_spark.lake.tables import absolute, is_catalog_schema
@@ -30,11 +30,6 @@ from prox_spark.spark.session import active, cache_folder, delta_jars, session, 
 from prox_spark.spark.session import platform as provider
 from prox_spark.version import __version__
 
-_MODEL_PACKAGES = {
-    "transformers": ("hf", ("torch", "transformers", "safetensors")),
-    "vllm": ("vllm", ("vllm", "torch", "transformers", "safetensors")),
-}
-"""By kind of engine: the extra that installs what it needs, and the packages to look for; no model is loaded."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _WORKER_IMPORTS = "import sys, pandas, pyarrow, prox_spark; print('%d.%d' % sys.version_info[:2])"
 
@@ -121,30 +116,21 @@ def _machine(config: Config) -> str:
 
 
 def _gpu(settings: list[EngineSettings]) -> str:
-    found = _gpus()
-    if not found and any(engine.device == "cuda" for engine in settings):
-        raise EngineError("engine.device is cuda and nvidia-smi lists no GPU: install its driver, or set it to auto")
-    return ", ".join(found) if found else "none, and the configuration needs none"
-
-
-def _gpus() -> list[str]:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    command = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []
+    gpus = [f"{gpu.name}, {gpu.total / 2**30:.0f} GiB" for gpu in nvidia.gpus()]
+    if not gpus and any(isinstance(engine, ModelSettings) and engine.device == "cuda" for engine in settings):
+        raise EngineError("engine.device is cuda and the driver lists no GPU: install it, or set engine.device to auto")
+    return ", ".join(gpus) if gpus else "none, and the configuration needs none"
 
 
 def _engine(wanted: EngineSettings) -> str:
-    settings = engines.chosen(wanted)
-    if settings.kind not in _MODEL_PACKAGES:
+    settings = engines.resolve(wanted)
+    kind = engines.kind_of(settings)
+    if missing := kind.missing():
+        needs = f"engine.kind {settings.kind} needs {', '.join(missing)}"
+        raise EngineError(f"{needs}: pip install 'prox-spark[{kind.extra}]'")
+    if not isinstance(settings, ModelSettings):
         engines.create(settings).close()
         return settings.kind
-    extra, packages = _MODEL_PACKAGES[settings.kind]
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineError(f"engine.kind {settings.kind} needs {', '.join(missing)}: pip install 'prox-spark[{extra}]'")
     return f"{settings.kind} with {settings.model}, fingerprint {engines.fingerprint(settings)[:12]}"
 
 

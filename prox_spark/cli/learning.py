@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -160,14 +160,14 @@ def _scores(row: Row) -> dict[str, float | None]:
 
 
 def _engine(config: Config, kind: str | None) -> EngineSettings:
-    from prox_spark.config import EngineKind
+    from prox_spark.config import EngineKind, as_kind
     from prox_spark.errors import ConfigError
 
     if kind is None:
         return config.engine
     if kind not in get_args(EngineKind):
         raise ConfigError(f"--engine must be one of {', '.join(get_args(EngineKind))}, got {kind!r}")
-    return config.engine.model_validate({**config.engine.model_dump(), "kind": kind})
+    return as_kind(config.engine, cast("EngineKind", kind))
 
 
 def _scored(
@@ -186,7 +186,7 @@ def _scored(
     profile = next((item for item in found if item.level == level), None)
     if profile is None:
         raise ConfigError(f"{path} needs a profile for {level}s: give one with --profile")
-    engine = engines.resident(settings)
+    engine = engines.get_engine(settings)
     sources, folds, limit = wanted
     if documents:
         votes = evaluation.read_documents(path)[:limit]

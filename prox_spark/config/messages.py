@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from prox_spark.config.sections import NAME, Config, Section
+from prox_spark.config.engines import SETTINGS_OF, KindSettings, kinds_with
+from prox_spark.config.section import Section
+from prox_spark.config.sections import NAME, Config
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -37,11 +39,13 @@ def messages(error: ValidationError, tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _message(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
-    key, kind, context = _dotted(error["loc"], tree), error["type"], error.get("ctx", {})
+    key, kind, context = _dotted(_without_kinds(error["loc"]), tree), error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown(error["loc"], key)
     if kind == "needed":
         return f"{key}.{error['msg']}" if key else error["msg"]
+    if kind == "union_tag_invalid":
+        return f"{key}.kind must be one of {_listed(context['expected_tags'])}, got {shown(context['tag'])}"
     if kind in _ABOUT_KEY:
         return f"{key} {_ABOUT_KEY[kind] or error['msg']}"
     allowed = _allowed(kind, context) or error["msg"]
@@ -53,8 +57,19 @@ def _allowed(kind: str, context: Mapping[str, Any]) -> str | None:
     if kind in _BOUNDS:
         return f"{_BOUNDS[kind]} {_number(next(iter(context.values())))}"
     if kind == "literal_error":
-        return "one of " + str(context["expected"]).replace("'", "").replace(" or ", ", ")
+        return "one of " + _listed(context["expected"])
     return _EXPECTED.get(kind)
+
+
+def _listed(expected: object) -> str:
+    return str(expected).replace("'", "").replace(" or ", ", ")
+
+
+def _without_kinds(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Leave out what pydantic puts behind `engine`: the kind whose settings it checked."""
+    return tuple(
+        part for at, part in enumerate(location) if not (at and location[at - 1] == "engine" and part in SETTINGS_OF)
+    )
 
 
 def _dotted(location: tuple[int | str, ...], tree: Any) -> str:
@@ -72,28 +87,44 @@ def _dotted(location: tuple[int | str, ...], tree: Any) -> str:
 
 
 def _unknown(location: tuple[int | str, ...], key: str) -> str:
-    known = list(_section_at(location[:-1]).model_fields)
+    section, name = _section_at(location[:-1]), str(location[-1])
+    known, elsewhere = list(section.model_fields), list[str]()
     prefix = key.rpartition(".")[0]
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    if issubclass(section, KindSettings):
+        if others := kinds_with(name):
+            kind = section.model_fields["kind"].default
+            return f"{key} is not a setting of the engine {kind}, but of {', '.join(others)}; {_known(prefix, known)}"
+        elsewhere = [key for cls in SETTINGS_OF.values() for key in cls.model_fields]
+    near = _near(name, known) or _near(name, elsewhere)
     dotted = [f"{prefix}.{name}" if prefix else name for name in near]
     hint = f"did you mean {dotted[0]}? " if dotted else ""
-    return f"{key} is not a setting; {hint}known keys{f' of {prefix}' if prefix else ''}: {', '.join(known)}"
+    return f"{key} is not a setting; {hint}{_known(prefix, known)}"
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+
+
+def _known(prefix: str, names: Iterable[str]) -> str:
+    return f"known keys{f' of {prefix}' if prefix else ''}: {', '.join(names)}"
 
 
 def _section_at(location: Iterable[int | str]) -> type[Section]:
     section: type[Section] = Config
     for part in location:
-        if isinstance(part, str):
+        if part in SETTINGS_OF and part not in section.model_fields:
+            section = SETTINGS_OF[str(part)]
+        elif isinstance(part, str) and part != "engine":
             section = _section_in(typing.get_type_hints(section)[part]) or section
     return section
 
 
 def _section_in(hint: Any) -> type[Section] | None:
-    """Find the section in a type such as tuple[PassSettings, ...] or EngineSettings | None."""
+    """Find the section in a type such as tuple[PassSettings, ...]."""
     if typing.get_origin(hint) is None and isinstance(hint, type) and issubclass(hint, Section):
         return hint
-    found = (_section_in(argument) for argument in typing.get_args(hint))
-    return next((section for section in found if section is not None), None)
+    sections = (_section_in(argument) for argument in typing.get_args(hint))
+    return next((section for section in sections if section is not None), None)
 
 
 def _number(value: float) -> str:

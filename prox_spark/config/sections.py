@@ -1,109 +1,31 @@
-"""The sections of the configuration: frozen, unknown keys forbidden, each value with its bounds."""
+"""The sections of the configuration beside `engine`, and the whole."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from prox_spark.config.engines import EngineSettings, TaggerSettings
+from prox_spark.config.section import Count, Flag, Float, Int, Section, Share, Size, Text
 from prox_spark.errors import ConfigError
-
-EngineKind = Literal["auto", "tagger", "rules", "transformers", "scripted", "vllm", "openai"]
-RuleSet = Literal["c4", "gopher", "fineweb"]
-
-_Int = Annotated[int, Strict()]
-_Count = Annotated[int, Strict(), Field(ge=1)]
-_Size = Annotated[int, Strict(), Field(ge=0)]
-_Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-_Text = Annotated[str, Field(min_length=1)]
-_Share = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
 
 NAME = r"^[a-z][a-z0-9_-]{0,63}$"
 _SECRET = re.compile(r"secret|password|passwd|access[._-]?key|account[._-]?key|session\.token|auth.*\.token", re.I)
-
-
-class Section(BaseModel):
-    """Be the base of every section."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class EngineSettings(Section):
-    """Say which engine answers prompts; hashable, so that one process keeps one live engine per settings.
-
-    Attributes:
-        kind: Which engine.
-        model: Folder with safetensors or hub name (transformers, vllm); file with other weights (tagger).
-        revision: Commit, branch or tag of a hub model; pin a commit for a result that can be had again.
-        device: Where the model runs; `auto` takes the GPU if there is one.
-        dtype: Number type of the weights; `auto` takes float32 on a CPU, bfloat16 on a GPU, float16 on an older one.
-        batch_size: Prompts per forward pass (transformers).
-        threads: CPU threads of the model; None takes the cores of its Spark task (outside Spark, the library's choice).
-        max_sequences: Prompts decoded at once (vllm).
-        max_model_tokens: Context that memory is kept for (vllm); None takes the model's own.
-        memory_share: Share of the GPU's memory that vLLM takes.
-        cache_gib: Memory for the cache of the prompts on a CPU (vllm).
-        eager: Run without compiled graphs (vllm); None compiles on a GPU only.
-        own_process: Give the model a process of its own (vllm); None does so on a GPU only.
-        speculation: Guess tokens by looking them up in the prompt (vllm); the answers stay the same.
-        speculative_tokens: Tokens guessed at a time.
-        url: Base of the endpoint, such as http://127.0.0.1:8000/v1 (openai).
-        key_variable: Environment variable that holds the key (openai); None sends none.
-        tokenizer: Folder or hub name of the endpoint's tokenizer (openai); None counts words.
-        in_flight: Most requests at a time from one worker (openai).
-        attempts: How often a request is tried before the task fails (openai).
-        timeout_seconds: How long one answer may take (openai).
-        answers: JSON lines file with the given answers (scripted).
-        rules: Which rule sets the rules engine follows.
-    """
-
-    kind: EngineKind = "tagger"
-    model: _Text | None = None
-    revision: _Text | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_size: _Count = 16
-    threads: _Count | None = None
-    max_sequences: _Count = 256
-    max_model_tokens: _Count | None = None
-    memory_share: Annotated[_Float, Field(gt=0.0, le=1.0)] = 0.9
-    cache_gib: _Count = 2
-    eager: Annotated[bool, Strict()] | None = None
-    own_process: Annotated[bool, Strict()] | None = None
-    speculation: Literal["off", "ngram"] = "off"
-    speculative_tokens: _Count = 8
-    url: _Text | None = None
-    key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")] | None = None
-    tokenizer: _Text | None = None
-    in_flight: Annotated[_Int, Field(ge=1, le=1024)] = 32
-    attempts: Annotated[_Int, Field(ge=1, le=100)] = 6
-    timeout_seconds: _Count = 600
-    answers: _Text | None = None
-    rules: Annotated[tuple[RuleSet, ...], Field(min_length=1)] = ("c4", "gopher", "fineweb")
-
-    @model_validator(mode="after")
-    def _has_what_its_kind_needs(self) -> EngineSettings:
-        models = dict.fromkeys(("auto", "transformers", "vllm"), ("model",))
-        for needed in {**models, "openai": ("url", "model"), "scripted": ("answers",)}.get(self.kind, ()):
-            if getattr(self, needed) is None:
-                raise PydanticCustomError(
-                    "needed", "{key} must be given when kind is {kind}, got nothing", {"key": needed, "kind": self.kind}
-                )
-        return self
 
 
 class PolicySettings(Section):
     """Say how programs are executed; the fields, defaults and meanings are those of `program.operations.Policy`."""
 
     mode: Literal["strict", "reference"] = "strict"
-    min_source_chars: _Count = 2
-    max_matches: _Count = 64
-    max_growth: Annotated[_Float, Field(gt=0.0, le=100.0)] = 1.0
-    max_rejected_share: _Share = 0.5
-    min_words: _Size = 0
-    min_kept_share: _Share = 0.0
+    min_source_chars: Count = 2
+    max_matches: Count = 64
+    max_growth: Annotated[Float, Field(gt=0.0, le=100.0)] = 1.0
+    max_rejected_share: Share = 0.5
+    min_words: Size = 0
+    min_kept_share: Share = 0.0
 
 
 class PassSettings(Section):
@@ -120,10 +42,10 @@ class PassSettings(Section):
     """
 
     name: Annotated[str, Field(pattern=NAME)]
-    profile: _Text
+    profile: Text
     prompt_format: Literal["llama2", "plain", "raw"] | None = None
-    parity: Annotated[bool, Strict()] = False
-    constrain: Annotated[bool, Strict()] | None = None
+    parity: Flag = False
+    constrain: Flag | None = None
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
 
@@ -141,13 +63,13 @@ class IngestSettings(Section):
         target_file_bytes: Size of the files written to `documents`, about.
     """
 
-    text_column: _Text = "text"
-    url_column: _Text | None = "url"
-    id_column: _Text | None = None
-    max_record_bytes: _Count = 64 * 1024 * 1024
-    unit_bytes: _Count = 64_000_000
-    shards: Annotated[_Int, Field(ge=1, le=1_048_576)] = 1024
-    target_file_bytes: _Count = 128 * 1024 * 1024
+    text_column: Text = "text"
+    url_column: Text | None = "url"
+    id_column: Text | None = None
+    max_record_bytes: Count = 64 * 1024 * 1024
+    unit_bytes: Count = 64_000_000
+    shards: Annotated[Int, Field(ge=1, le=1_048_576)] = 1024
+    target_file_bytes: Count = 128 * 1024 * 1024
 
 
 class RefineSettings(Section):
@@ -163,12 +85,12 @@ class RefineSettings(Section):
         gpu_hour_price: Price of one GPU hour, in any money; None leaves cost out.
     """
 
-    wave_texts: _Count = 50_000
-    batch_texts: _Count = 512
-    partitions: _Count | None = None
-    preflight_texts: _Size = 8
-    preflight_share: _Share = 0.2
-    gpu_hour_price: Annotated[_Float, Field(ge=0.0)] | None = None
+    wave_texts: Count = 50_000
+    batch_texts: Count = 512
+    partitions: Count | None = None
+    preflight_texts: Size = 8
+    preflight_share: Share = 0.2
+    gpu_hour_price: Annotated[Float, Field(ge=0.0)] | None = None
 
 
 class MlflowSettings(Section):
@@ -178,7 +100,7 @@ class MlflowSettings(Section):
         experiment: Name of the experiment; None logs nothing.
     """
 
-    experiment: _Text | None = None
+    experiment: Text | None = None
 
 
 def _spark_value(value: object) -> object:
@@ -201,9 +123,9 @@ class Config(Section):
         mlflow: Where commands are logged besides the table `runs`.
     """
 
-    lake: _Text = "lake"
-    spark: dict[str, Annotated[str, BeforeValidator(_spark_value)]] = {}
-    engine: EngineSettings = EngineSettings()
+    lake: Text = "lake"
+    spark: dict[str, Annotated[str, BeforeValidator(_spark_value)]] = Field(default_factory=dict)
+    engine: EngineSettings = TaggerSettings()
     passes: Annotated[tuple[PassSettings, ...], Field(min_length=1)] = (
         PassSettings(name="doc", profile="tiny-doc"),
         PassSettings(name="chunk", profile="tiny-chunk"),

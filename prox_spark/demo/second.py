@@ -31,7 +31,7 @@ class Written:
 def write(url: str, text: str) -> Written:
     """Have the language model refine a page."""
     from prox_spark import profiles
-    from prox_spark.engines.llama import NumpyLlama
+    from prox_spark.demo.llama import NumpyLlama
     from prox_spark.program import execute
 
     with resources.as_file(resources.files("prox_spark") / "models" / "tiny-lm") as folder:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from prox_spark.config import VllmSettings
 from prox_spark.engines.continuous import Key, failure
-from prox_spark.engines.residency import release, resident
+from prox_spark.engines.residency import get_engine, release
 from prox_spark.engines.seam import Completion, Engine, Prompt
 from prox_spark.errors import TaskError
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 def in_own_process(settings: EngineSettings) -> EngineSettings:
     """Give the settings with which a model that crashes does not take this process with it, where that can be had."""
-    return settings.model_copy(update={"own_process": True}) if settings.kind == "vllm" else settings
+    return settings.model_copy(update={"own_process": True}) if isinstance(settings, VllmSettings) else settings
 
 
 def answer_carefully(
@@ -35,7 +36,7 @@ def answer_carefully(
     """
     safe = in_own_process(settings)
     while asked := list(islice(prompts, batch)):
-        yield from answered(asked, lambda: resident(safe), release)
+        yield from answered(asked, lambda: get_engine(safe), release)
 
 
 def answered(

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import contextlib
 from math import prod
 from pathlib import Path
 
+import psutil
+
+from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError
 
 _GIB = 1024**3
 _OVERHEAD = 1.1
 """A loaded model takes about a tenth more than its weights, without the cache of its prompts."""
 
-_AMPERE = 8
-"""The first generation of GPUs (CUDA's compute capability, before the dot) that computes in bfloat16."""
-
-_LONGEST_HEADER = 100_000_000  # what the library itself reads at most
-
-
-def wants_gpu(device: str) -> bool:
-    """Say whether the model goes to a GPU: `auto` takes one if torch finds it.
-
-    Raises:
-        EngineError: The device is cuda and there is no GPU.
-    """
-    import torch
-
-    available = bool(torch.cuda.is_available())
-    if device == "cuda" and not available:
-        shown = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
-        raise EngineError(f"engine.device is cuda, but torch finds no GPU (CUDA_VISIBLE_DEVICES is {shown})")
-    return available and device != "cpu"
-
-
-def dtype(wanted: str, *, on_gpu: bool) -> str:
-    """Give the number type that a model is loaded in: `auto` is what the device computes in hardware.
-
-    GPUs before Ampere, such as a T4, have no bfloat16: they get float16.
-
-    >>> dtype("auto", on_gpu=False), dtype("bfloat16", on_gpu=True)
-    ('float32', 'bfloat16')
-    """
-    if wanted != "auto":
-        return wanted
-    if not on_gpu:
-        return "float32"
-    generation = (_asked_of_the_driver("compute_cap") or "").split(".")[0]
-    return "float16" if generation.isdecimal() and int(generation) < _AMPERE else "bfloat16"
+_CGROUPS = (
+    (Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")),
+    (Path("/sys/fs/cgroup/memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")),
+)
+"""Where control groups, in their second and first version, say what a container may take and has taken."""
 
 
 def dtype_bytes(number_type: str) -> int:
@@ -72,7 +43,7 @@ def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None
     Raises:
         EngineError: It does not fit; names both sizes.
     """
-    free, total, place = _device_memory() if on_gpu else (*_host_memory(), "this machine")
+    free, total, place = _device_memory() if on_gpu else (*host_memory(), "this machine")
     needed = parameters(folder) * width * _OVERHEAD / _GIB + cache_gib
     if (message := refusal(folder, needed, free / _GIB, total / _GIB, place)) is not None:
         raise EngineError(message)
@@ -101,12 +72,12 @@ def parameters(folder: Path) -> int:
 
 
 def _weights(path: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, _LONGEST_HEADER)))
-        return sum(prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        with safe_open(path, framework="numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - it is no mapping
+    except (OSError, SafetensorError):
         return 0
 
 
@@ -119,33 +90,26 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _device_memory() -> tuple[float, float, str]:
     """Ask the driver; asking CUDA would already take memory. Where the driver does not say, everything fits."""
-    said = _asked_of_the_driver("memory.free,memory.total,name")
-    try:
-        free, total, name = (said or "").split(",", 2)
-        return float(free) * 1024**2, float(total) * 1024**2, f"GPU {_visible()} ({name.strip()})"
-    except ValueError:
-        return float("inf"), float("inf"), f"GPU {_visible()}"
+    gpu = nvidia.visible_gpu()
+    if gpu is None:
+        return float("inf"), float("inf"), f"GPU {nvidia.visible_index()}"
+    return float(gpu.free), float(gpu.total), f"GPU {nvidia.visible_index()} ({gpu.name})"
 
 
-def _visible() -> str:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+def host_memory() -> tuple[float, float]:
+    """Give the bytes that are free and those there are, of this machine or of its container where that has less."""
+    machine = psutil.virtual_memory()
+    free, total = float(machine.available), float(machine.total)
+    for folder, names in _CGROUPS:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # no such file, or the word `max`
+            limit, used, cache = _container(folder, names)
+            total, free = min(total, limit), min(free, limit - (used - cache))
+    return max(0.0, free), total
 
 
-def _asked_of_the_driver(what: str) -> str | None:
-    """Give what the driver says about the GPU that this process sees; None where it says nothing."""
-    command = ["nvidia-smi", "-i", _visible(), f"--query-gpu={what}", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.strip().splitlines()[0] if said.strip() else None
-
-
-def _host_memory() -> tuple[float, float]:
-    """Read what is free and what there is; where the system does not say, everything fits."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return float("inf"), float("inf")
-    kib = {line.split(":")[0]: float(line.split()[1]) for line in lines if len(line.split()) > 1}
-    return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
+def _container(folder: Path, names: tuple[str, str, str]) -> tuple[float, float, float]:
+    """Read what a container may take, what it has taken, and how much of that is files that the kernel would drop."""
+    most, used, cache = names
+    limit, taken = (float((folder / name).read_text(encoding="ascii")) for name in (most, used))
+    stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+    return limit, taken, float(stat[cache])

@@ -18,7 +18,7 @@ from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.errors import EngineError, TaskError
 
 if TYPE_CHECKING:
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import OpenAISettings
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class _Unavailable(Exception):
 class OpenAIEngine:
     """Ask an endpoint, many requests at a time; prompts go as token ids where the model's tokenizer is at hand."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: OpenAISettings) -> None:
         """Read the key, and the tokenizer if there is one; the endpoint is not asked.
 
         Raises:
@@ -141,7 +141,7 @@ class OpenAIEngine:
         return http.client.HTTPConnection(place, timeout=seconds)
 
 
-def _url(settings: EngineSettings) -> urllib.parse.SplitResult:
+def _url(settings: OpenAISettings) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(f"{(settings.url or '').rstrip('/')}/completions")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EngineError(f"engine.url must be like https://host/v1, got {settings.url}")
@@ -150,7 +150,7 @@ def _url(settings: EngineSettings) -> urllib.parse.SplitResult:
     return parts
 
 
-def _tokenizer(settings: EngineSettings) -> Tokenizer:
+def _tokenizer(settings: OpenAISettings) -> Tokenizer:
     if settings.tokenizer is None:
         return WordTokenizer()
     from transformers import AutoTokenizer
@@ -164,7 +164,7 @@ def _tokenizer(settings: EngineSettings) -> Tokenizer:
         raise EngineError(f"engine.tokenizer {settings.tokenizer} cannot be loaded: {error}") from error
 
 
-def _body(settings: EngineSettings, prompt: Prompt) -> bytes:
+def _body(settings: OpenAISettings, prompt: Prompt) -> bytes:
     asked: dict[str, Any] = {
         "model": settings.model,
         "prompt": list(prompt.token_ids) if prompt.token_ids is not None else prompt.text,

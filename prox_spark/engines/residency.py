@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prox_spark.engines.memory import wants_gpu
-from prox_spark.engines.openai import OpenAIEngine
-from prox_spark.engines.rules import RulesEngine
-from prox_spark.engines.scripted import ScriptedEngine
-from prox_spark.engines.tagger import TaggerEngine
-from prox_spark.engines.transformers import TransformersEngine
-from prox_spark.engines.vllm import VllmEngine
-from prox_spark.errors import EngineError
+from prox_spark.config import ModelSettings
+from prox_spark.engines.kinds import create
+from prox_spark.engines.models import wants_gpu
 
 if TYPE_CHECKING:
     from prox_spark.config import EngineSettings
     from prox_spark.engines.seam import Engine
 
-logger = logging.getLogger(__name__)
-
-
-def create(settings: EngineSettings) -> Engine:
-    """Make a new engine.
-
-    Raises:
-        EngineError: It cannot be loaded as configured.
-    """
-    settings = chosen(settings)
-    match settings.kind:
-        case "tagger":
-            return _tagger(settings)
-        case "rules":
-            return RulesEngine(settings.rules)
-        case "scripted":
-            return _scripted(settings)
-        case "transformers":
-            return TransformersEngine(settings)
-        case "vllm":
-            return VllmEngine(settings)
-        case "openai":
-            return OpenAIEngine(settings)
-        case "auto":
-            raise AssertionError("chosen gives no auto")
-
-
-def _tagger(settings: EngineSettings) -> TaggerEngine:
-    return TaggerEngine(Path(settings.model) if settings.model else None)
-
-
-def _scripted(settings: EngineSettings) -> ScriptedEngine:
-    if settings.answers is None:
-        raise EngineError("engine.answers must name a JSON lines file when engine.kind is scripted")
-    return ScriptedEngine.from_file(settings.answers)
-
-
-def chosen(settings: EngineSettings) -> EngineSettings:
-    """Give settings that name an engine: for `auto`, vllm where it is installed, else transformers."""
-    if settings.kind != "auto":
-        return settings
-    found = importlib.util.find_spec("vllm")
-    kind = "vllm" if found is not None and found.origin else "transformers"  # a folder of that name is no package
-    logger.info("engine.kind auto takes %s", kind)
-    return settings.model_copy(update={"kind": kind})
-
 
 class _Slot:
-    """Hold the one engine that is alive."""
+    """The place of the one engine that is alive."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -96,8 +42,8 @@ class _Slot:
 _SLOT = _Slot()
 
 
-def resident(settings: EngineSettings) -> Engine:
-    """Give the engine of these settings, loaded at most once as long as no other is asked for.
+def get_engine(settings: EngineSettings) -> Engine:
+    """Get the engine of these settings, loaded at most once as long as no other is asked for.
 
     An engine of other settings is closed first, so two models never share the memory.
 
@@ -113,10 +59,10 @@ def release() -> None:
 
 
 def loads() -> int:
-    """Count how many engines `resident` has loaded in this process."""
+    """Count the engines that `get_engine` has loaded in this process."""
     return _SLOT.loads
 
 
 def on_gpu(settings: EngineSettings) -> bool:
-    """Say whether the model of these settings runs on a GPU of this process."""
-    return settings.kind in ("transformers", "vllm") and wants_gpu(settings.device)
+    """Tell whether the model of these settings runs on a GPU of this process."""
+    return isinstance(settings, ModelSettings) and wants_gpu(settings.device)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prox_spark.engines import memory
+from prox_spark.engines import memory, models
 from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
 from prox_spark.engines.constraints import Constraints
 from prox_spark.engines.seam import Completion, Prompt
@@ -17,11 +16,10 @@ from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import EngineError, TaskError
 
 if TYPE_CHECKING:
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import TransformersSettings
 
 logger = logging.getLogger(__name__)
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _TOKENS_AT_A_TIME = 32
 """A batch decodes so many tokens before the rows that have ended leave it."""
 
@@ -36,7 +34,7 @@ class TransformersEngine:
     threads wait for each other.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: TransformersSettings) -> None:
         """Load the model and its tokenizer.
 
         Raises:
@@ -46,21 +44,21 @@ class TransformersEngine:
 
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)  # Spark starts its workers with OMP_NUM_THREADS=1
-        self._device = _device(settings.device)
-        on_gpu = self._device == "cuda"
-        dtype = memory.dtype(settings.dtype, on_gpu=on_gpu)
-        name, revision = source_of(settings)
+        on_gpu = models.wants_gpu(settings.device)
+        self._device = "cuda" if on_gpu else "cpu"
+        dtype = models.number_type(settings.dtype, on_gpu=on_gpu)
+        name, revision = source = models.source_of(settings)
         if revision is None:
             memory.require(Path(name), memory.dtype_bytes(dtype), 0.0, on_gpu=on_gpu)
         try:
-            loaded, tokenizer = _load((name, revision), getattr(torch, dtype))
+            loaded, tokenizer = _load(source, getattr(torch, dtype))
             self._model: Any = loaded.eval().requires_grad_(False).to(self._device)
-            self._tokenizer = ModelTokenizer(tokenizer.backend_tokenizer)
+            self._tokenizer = ModelTokenizer(models.backend_of(tokenizer, name))
         except EngineError:
             raise
         except Exception as error:  # a folder of a model can be broken in every way that its libraries know
             raise EngineError(f"engine.model {settings.model} cannot be loaded: {error}") from error
-        self._eos = _eos_ids(self._model, tokenizer)
+        self._eos = models.ends_of_sequence(source, self._model.config, tokenizer)
         self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
         self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
         self._context, self._limits = _limits(self._model.config, settings.batch_size)
@@ -184,57 +182,18 @@ class TransformersEngine:
         return Completion(text, "stop", len(request.token_ids), end + 1)
 
 
-def source_of(settings: EngineSettings) -> tuple[str, str | None]:
-    """Give the folder of the model, or its hub name with the commit that pins it.
-
-    Raises:
-        EngineError: A hub model is not pinned, so that its weights could change under stored programs.
-    """
-    if settings.model is None:
-        raise EngineError(f"engine.model must name a folder or a hub model when engine.kind is {settings.kind}")
-    if Path(settings.model).is_dir():
-        return settings.model, None
-    if Path(settings.model).is_absolute() or settings.model.startswith("."):
-        raise EngineError(f"engine.model {settings.model} is not a folder")
-    if settings.revision is None or not _COMMIT.fullmatch(settings.revision):
-        found = settings.revision or "nothing"
-        raise EngineError(
-            f"engine.revision must be the full commit (40 hex digits) of the hub model {settings.model}, got {found}"
-        )
-    return settings.model, settings.revision
-
-
 def _load(source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging as messages
 
     name, revision = source
     quiet: Any = messages.disable_progress_bar  # it has no annotations
     quiet()
-    tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-    if getattr(tokenizer, "backend_tokenizer", None) is None:
-        raise EngineError(f"engine.model {name}: its tokenizer has no tokenizer.json and cannot be converted to one")
+    tokenizer = models.load_tokenizer(name, revision)
     model = AutoModelForCausalLM.from_pretrained(
         name, revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
     return model, tokenizer
-
-
-def _device(wanted: str) -> str:
-    import torch
-
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise EngineError("engine.device is cuda, but torch finds no GPU")
-    return "cuda" if available and wanted != "cpu" else "cpu"
-
-
-def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Collect what ends a completion: the model's own list, and the tokenizer's token."""
-    found: set[int] = set()
-    for value in (getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id):
-        found.update([value] if isinstance(value, int) else value or [])
-    return frozenset(found)
 
 
 def _limits(config: Any, batch_size: int) -> tuple[int | None, Limits]:

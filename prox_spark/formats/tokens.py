@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prox_spark.engines.vocabulary import Vocabulary
 from prox_spark.formats import mds
+from prox_spark.formats.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from prox_spark import engines, tracking
 from prox_spark import passes as passes_
-from prox_spark import tracking
 from prox_spark.errors import LakeError
 from prox_spark.lake import ledger, tables, views
 from prox_spark.lake.ledger import Run
@@ -46,9 +46,6 @@ EDITED_WAVES = 16
 
 EMPTY = 0
 """The version of `documents` that creates the table; only an ingest makes another."""
-
-MODELS = ("transformers", "vllm", "openai")
-"""Kinds of engines that a model stands behind: one that may not fit the profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +450,7 @@ def pending(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFram
 def _preflight(source: DataFrame, waiting: DataFrame, this: Pass, share: gpus.Share, config: Config) -> None:
     """Have a model answer for a handful of texts, so that one that does not fit fails now and not after a night."""
     wanted = config.refine.preflight_texts
-    if this.engine.kind not in MODELS or not wanted:
+    if not engines.kind_of(this.engine).preflight or not wanted:
         return
     texts = probing.sample(waiting, source, wanted)
     found = probing.probe(texts, this, share, batch_texts=config.refine.batch_texts)

@@ -93,8 +93,9 @@ def check(found: Probe, this: Pass, least: float) -> None:
     """
     if found.answers < _FEW or found.programs >= least * found.answers:
         return
+    model = getattr(this.engine, "model", this.engine.kind)
     raise EngineError(
-        f"the model {this.engine.model} does not fit the profile {this.profile.name}: of {found.answers} answers "
+        f"the model {model} does not fit the profile {this.profile.name}: of {found.answers} answers "
         f"{found.programs} are programs, and refine.preflight_share asks for {least:.0%}; take the profile and the "
         "prompt format that the model was trained with, or set refine.preflight_texts=0"
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
+from prox_spark import engines
+from prox_spark.config import ModelSettings
+from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError, TaskError
 from prox_spark.spark.session import parallelism
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from prox_spark.config import EngineSettings
 
 logger = logging.getLogger(__name__)
-
-RESIDENT = ("vllm", "transformers")
-"""Kinds of engines that hold a model: one per GPU, or one per executor where there is none."""
 
 TASKS_PER_ENGINE = 3
 """Where there are several engines each gets a few tasks of a wave, so that none is left alone with a long one."""
@@ -64,13 +63,15 @@ def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = Non
         settings: The engine.
         tasks: Spark partitions that the user wants; None leaves it to the rule above.
     """
-    found = _share(spark, settings)
-    return found if tasks is None else replace(found, tasks=tasks)
+    share = _share(spark, settings)
+    return share if tasks is None else replace(share, tasks=tasks)
 
 
 def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     slots = parallelism(spark)
-    if settings.kind not in RESIDENT or not hasattr(spark, "_jvm"):  # Spark Connect does not tell its executors
+    if not engines.kind_of(settings).resident or not hasattr(
+        spark, "_jvm"
+    ):  # Spark Connect does not tell its executors
         return Share(slots, engines=slots)
     conf = spark.sparkContext.getConf()
     master = conf.get("spark.master", "") or ""
@@ -104,7 +105,7 @@ def claim(settings: EngineSettings) -> str | None:
         EngineError: Another worker holds the GPU: two models would share its memory.
         TaskError: This worker holds a model on another GPU than the task got; a fresh one may take it.
     """
-    if settings.kind not in RESIDENT or settings.device == "cpu":
+    if not isinstance(settings, ModelSettings) or settings.device == "cpu":
         return None
     addresses = _addresses()
     if not addresses:
@@ -134,12 +135,12 @@ def _addresses() -> Sequence[str]:
     from pyspark import TaskContext
 
     context = TaskContext.get()
-    found = None if context is None else context.resources().get("gpu")
-    return [] if found is None else list(found.addresses)
+    gpu = None if context is None else context.resources().get("gpu")
+    return [] if gpu is None else list(gpu.addresses)
 
 
-_HELD: dict[str, IO[str]] = {}
-"""The GPU that this process holds, with the open lock file; the system gives it back when the process ends."""
+_HELD: dict[str, FileLock] = {}
+"""The GPU that this process holds; the system gives the lock back when the process ends."""
 
 
 def hold(address: str, folder: Path, patience: float) -> None:
@@ -153,40 +154,34 @@ def hold(address: str, folder: Path, patience: float) -> None:
     Raises:
         EngineError: Another process holds it; names the process and what to set.
     """
-    import fcntl
-
     if address in _HELD:
         return
-    user = os.getuid()
-    path = folder / f"prox_spark-{user}-gpu-{identity(address)}.lock"
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="ascii")  # noqa: SIM115
-    until = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            if time.monotonic() >= until:
-                owner = file.read().strip() or "unknown"
-                file.close()
-                raise EngineError(
-                    f"two workers would share GPU {address}: process {owner} holds it; give each task a whole GPU "
-                    "(spark.task.resource.gpu.amount=1) and keep one Python worker an executor "
-                    "(spark.python.factory.idleWorkerMaxPoolSize=1)"
-                ) from None
-            time.sleep(min(1.0, patience))
-    file.seek(0)
-    file.truncate()
-    file.write(str(os.getpid()))
-    file.flush()
-    _HELD[address] = file
+    path = folder / f"prox_spark-{os.getuid()}-gpu-{identity(address)}.lock"
+    owner = path.with_suffix(".pid")  # taking a lock empties its own file
+    lock = FileLock(path, timeout=patience, mode=0o600, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise EngineError(
+            f"two workers would share GPU {address}: process {_said_by(owner)} holds it; give each task a whole GPU "
+            "(spark.task.resource.gpu.amount=1) and keep one Python worker an executor "
+            "(spark.python.factory.idleWorkerMaxPoolSize=1)"
+        ) from None
+    _HELD[address] = lock
+    with open(os.open(owner, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write(str(os.getpid()))
+
+
+def _said_by(owner: Path) -> str:
+    try:
+        return owner.read_text(encoding="ascii").strip() or "unknown"
+    except OSError:
+        return "unknown"
 
 
 def identity(address: str) -> str:
     """Name a GPU so that all containers of a machine mean the same: by its UUID where the driver tells it."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        command = ["nvidia-smi", "-i", address, "--query-gpu=uuid", "--format=csv,noheader"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
-        if found.startswith("GPU-"):
-            return found.splitlines()[0]
+    gpu = nvidia.gpu(address)
+    if gpu is not None:
+        return gpu.uuid
     return "".join(letter for letter in address if letter.isalnum() or letter in "-_") or "0"

@@ -16,6 +16,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from prox_spark.engines.memory import host_memory
 from prox_spark.errors import SessionError
 
 if TYPE_CHECKING:
@@ -118,13 +119,7 @@ def cores() -> int:
 
 def memory_bytes() -> int:
     """Give the memory that this process may use: the machine's, or its container's where that is less."""
-    total = 8 * 2**30
-    with contextlib.suppress(AttributeError, ValueError, OSError):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # no such file, or the word `max`
-            total = min(total, int(Path(limit).read_text(encoding="ascii")))
-    return total
+    return int(host_memory()[1])
 
 
 def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> SparkSession:

@@ -19,6 +19,7 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 
 from prox_spark import engines, profiles
 from prox_spark.chunks import Chunk, Tokenizer
+from prox_spark.config import ModelSettings
 from prox_spark.engines import Completion, Engine, Prompt, stream
 from prox_spark.lake import schema
 from prox_spark.program import parse
@@ -74,7 +75,7 @@ def refine(
 
 def _threaded(pass_: Pass, share: gpus.Share) -> Pass:
     """Give a pass whose model takes the cores of its task, where nothing else is configured."""
-    if share.threads is None or pass_.engine.threads is not None:
+    if share.threads is None or not isinstance(pass_.engine, ModelSettings) or pass_.engine.threads is not None:
         return pass_
     return replace(pass_, engine=pass_.engine.model_copy(update={"threads": share.threads}))
 
@@ -175,7 +176,7 @@ class Task:
         self._asked = time.monotonic()
         gpus.claim(settings)
         careful = gpus.attempt() > 0
-        engine = engines.resident(engines.in_own_process(settings) if careful else settings)
+        engine = engines.get_engine(engines.in_own_process(settings) if careful else settings)
         self._on_gpu = engines.on_gpu(settings)
         self._loaded = time.monotonic() - self._asked if engines.loads() > self._loads_before else 0.0
         everything = chain([first], texts)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from prox_spark.config import files
-from prox_spark.config.sections import Section
+from prox_spark.config.section import Section
 from prox_spark.errors import ConfigError
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]

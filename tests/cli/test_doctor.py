@@ -69,17 +69,17 @@ def test_an_engine_that_is_not_there_yet_is_wrong() -> None:
 
 def test_a_gpu_that_is_asked_for_and_missing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    config = load(overrides=["engine.device=cuda"])
-    with pytest.raises(EngineError, match="nvidia-smi lists no GPU"):
+    config = load(overrides=["engine={kind: transformers, model: m, device: cuda}"])
+    with pytest.raises(EngineError, match="the driver lists no GPU"):
         doctor._gpu([config.engine])
 
 
 def test_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 'Pretend 9000, 8192 MiB'\n")
+    program.write_text("#!/bin/sh\necho 'GPU-1f, Pretend 9000, 8192, 8192, 9.0'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert doctor._gpu([]) == "Pretend 9000, 8192 MiB"
+    assert doctor._gpu([]) == "Pretend 9000, 8 GiB"
 
 
 @pytest.mark.spark

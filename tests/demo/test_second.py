@@ -11,8 +11,8 @@ import pytest
 
 from prox_spark import profiles
 from prox_spark.demo.line import DATA
+from prox_spark.demo.llama import NumpyLlama
 from prox_spark.demo.second import write
-from prox_spark.engines.llama import NumpyLlama
 from prox_spark.evaluation import judge, read, summarise
 from prox_spark.program import execute, parse
 

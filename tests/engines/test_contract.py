@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from prox_spark.config import EngineSettings
+from prox_spark.config import TransformersSettings
 from prox_spark.engines import Engine, Prompt, RulesEngine, ScriptedEngine, TaggerEngine, create
 from prox_spark.engines.seam import FinishReason
 
@@ -45,7 +45,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         live = ScriptedEngine({"[000]Home": "remove_lines(start=0, end=0)"}, default="keep_chunk()")
     else:
         folder = request.getfixturevalue("model_folder")
-        live = create(EngineSettings(kind="transformers", model=str(folder), device="cpu", batch_size=4, threads=1))
+        live = create(TransformersSettings(model=str(folder), device="cpu", batch_size=4, threads=1))
     yield live
     live.close()
 

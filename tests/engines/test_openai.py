@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prox_spark.config import EngineSettings
+from prox_spark.config import OpenAISettings
 from prox_spark.engines import Prompt, create
 from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.errors import EngineError, TaskError
@@ -83,7 +83,7 @@ def endpoint() -> Iterator[tuple[Endpoint, str]]:
 
 
 def engine_of(url: str, **more: Any) -> OpenAIEngine:
-    engine = create(EngineSettings(kind="openai", url=url, model="served", **more))
+    engine = create(OpenAISettings(url=url, model="served", **more))
     assert isinstance(engine, OpenAIEngine)
     return engine
 
@@ -150,7 +150,7 @@ def test_the_key_comes_from_the_environment_only(
     engine.generate([Prompt("a")])
     engine.close()
     assert place.keys == ["Bearer not-for-logs"]
-    assert "not-for-logs" not in repr(EngineSettings(kind="openai", url=url, model="m", key_variable="ENDPOINT_KEY"))
+    assert "not-for-logs" not in repr(OpenAISettings(url=url, model="m", key_variable="ENDPOINT_KEY"))
 
 
 def test_a_wrong_key_fails_the_task_and_says_so(endpoint: tuple[Endpoint, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prox_spark.engines.quality import DOCUMENT_RULES, broken_rules
+from prox_spark.engines.rules import DOCUMENT_RULES, broken_rules
 
 WORDS = ["the", "river", "rose", "with", "every", "hour", "of", "rain"]
 

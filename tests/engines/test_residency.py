@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from prox_spark.config import EngineSettings
-from prox_spark.engines import Prompt, RulesEngine, ScriptedEngine, chosen, create, loads, release, resident
+from prox_spark.config import AutoSettings, RulesSettings, ScriptedSettings, TransformersSettings, VllmSettings
+from prox_spark.engines import Prompt, RulesEngine, ScriptedEngine, create, get_engine, loads, release, resolve
 from prox_spark.errors import EngineError, TaskError
 
 
@@ -21,53 +21,53 @@ def _nothing_left() -> Iterator[None]:
     release()
 
 
-def script(folder: Path, answer: str = "keep_chunk()") -> EngineSettings:
+def script(folder: Path, answer: str = "keep_chunk()") -> ScriptedSettings:
     file = folder / "answers.jsonl"
     file.write_text('{"completion": "' + answer + '"}')
-    return EngineSettings(kind="scripted", answers=str(file))
+    return ScriptedSettings(answers=str(file))
 
 
 def test_equal_settings_share_one_engine() -> None:
     before = loads()
-    first = resident(EngineSettings(kind="rules", rules=("c4",)))
-    assert resident(EngineSettings(kind="rules", rules=("c4",))) is first
+    first = get_engine(RulesSettings(rules=("c4",)))
+    assert get_engine(RulesSettings(rules=("c4",))) is first
     assert loads() == before + 1
 
 
 def test_other_settings_give_another_engine(tmp_path: Path) -> None:
-    assert isinstance(resident(EngineSettings(kind="rules")), RulesEngine)
-    assert isinstance(resident(script(tmp_path)), ScriptedEngine)
+    assert isinstance(get_engine(RulesSettings()), RulesEngine)
+    assert isinstance(get_engine(script(tmp_path)), ScriptedEngine)
 
 
 def test_the_old_engine_is_closed_before_another_is_loaded(model_folder: Path) -> None:
-    old = resident(EngineSettings(kind="transformers", model=str(model_folder), device="cpu", threads=1))
+    old = get_engine(TransformersSettings(model=str(model_folder), device="cpu", threads=1))
     assert old.generate([Prompt("a", max_new_tokens=1)])[0].error is None
-    resident(EngineSettings(kind="rules"))
+    get_engine(RulesSettings())
     with pytest.raises(TaskError, match="closed"):
         old.generate([Prompt("a", max_new_tokens=1)])
 
 
 def test_threads_that_ask_at_once_load_once(model_folder: Path) -> None:
-    settings = EngineSettings(kind="transformers", model=str(model_folder), device="cpu", threads=1)
+    settings = TransformersSettings(model=str(model_folder), device="cpu", threads=1)
     before = loads()
     with ThreadPoolExecutor(8) as pool:
-        engines = set(pool.map(lambda _: id(resident(settings)), range(16)))
+        engines = set(pool.map(lambda _: id(get_engine(settings)), range(16)))
     assert len(engines) == 1
     assert loads() == before + 1
 
 
 def test_an_engine_that_cannot_be_loaded_leaves_none_behind(tmp_path: Path) -> None:
-    resident(EngineSettings(kind="rules"))
+    get_engine(RulesSettings())
     before = loads()
     with pytest.raises(EngineError):
-        resident(EngineSettings(kind="scripted", answers=str(tmp_path / "nothing.jsonl")))
+        get_engine(ScriptedSettings(answers=str(tmp_path / "nothing.jsonl")))
     assert loads() == before
-    assert isinstance(resident(EngineSettings(kind="rules")), RulesEngine)
+    assert isinstance(get_engine(RulesSettings()), RulesEngine)
     assert loads() == before + 1
 
 
 def test_auto_takes_vllm_where_it_is_installed_and_else_transformers(model_folder: Path) -> None:
-    found = chosen(EngineSettings(kind="auto", model=str(model_folder)))
+    found = resolve(AutoSettings(model=str(model_folder)))
     assert found.kind == ("transformers" if importlib.util.find_spec("vllm") is None else "vllm")
     assert found.model == str(model_folder)
 
@@ -75,4 +75,4 @@ def test_auto_takes_vllm_where_it_is_installed_and_else_transformers(model_folde
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")
 def test_vllm_that_is_not_installed_is_one_line(model_folder: Path) -> None:
     with pytest.raises(EngineError, match="vllm, which is not installed here"):
-        create(EngineSettings(kind="vllm", model=str(model_folder), device="cpu"))
+        create(VllmSettings(model=str(model_folder), device="cpu"))

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_spark.engines import Prompt, RulesEngine
-from prox_spark.engines.quality import c4_line
-from prox_spark.engines.rules import chunk_program, document_program
+from prox_spark.engines.rules import c4_line, chunk_program, document_program
 from prox_spark.program import parse
 
 SENTENCE = "It rained all day long, and the river rose over its banks."

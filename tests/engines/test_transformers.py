@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prox_spark.chunks import WordTokenizer, chunk
-from prox_spark.config import EngineSettings
+from prox_spark.config import TransformersSettings
 from prox_spark.engines import Prompt, TransformersEngine
 from prox_spark.errors import EngineError
 from prox_spark.program import execute, parse
@@ -26,7 +26,7 @@ TEXTS = ["a", "Home", "It rained all day long.", "remove_lines(start=0, end=12) 
 
 def load(folder: Path, **settings: object) -> TransformersEngine:
     known = {"kind": "transformers", "model": str(folder), "device": "cpu", "batch_size": 4, "threads": 1}
-    return TransformersEngine(EngineSettings.model_validate({**known, **settings}))
+    return TransformersEngine(TransformersSettings.model_validate({**known, **settings}))
 
 
 @pytest.fixture(scope="module")

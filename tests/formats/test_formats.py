@@ -126,7 +126,7 @@ def test_mds_is_read_by_mosaicml_streaming(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Any:
     pytest.importorskip("transformers", reason="needs transformers")
-    from prox_spark.engines.vocabulary import Vocabulary
+    from prox_spark.formats.vocabulary import Vocabulary
 
     folder = tmp_path_factory.mktemp("tokenizer")
     write_tokenizer(folder)
@@ -167,7 +167,7 @@ def test_sequences_of_one_length_hold_every_token_but_the_counted_rest(tmp_path:
 
 
 def test_a_tokenizer_is_a_folder_or_pinned(tmp_path: Path) -> None:
-    from prox_spark.engines.vocabulary import Vocabulary
+    from prox_spark.formats.vocabulary import Vocabulary
 
     pytest.importorskip("transformers", reason="needs transformers")
     with pytest.raises(EngineError, match="NAME@COMMIT"):

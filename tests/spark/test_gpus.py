@@ -15,13 +15,13 @@ import pytest
 
 from prox_spark import config as configuration
 from prox_spark import passes
-from prox_spark.config import EngineSettings
+from prox_spark.config import TaggerSettings, VllmSettings
 from prox_spark.errors import EngineError
 from prox_spark.spark import gpus
 from prox_spark.stages import refine as refining
 
 ROOT = Path(__file__).resolve().parents[2]
-VLLM = EngineSettings(kind="vllm", model="m")
+VLLM = VllmSettings(model="m")
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr("pyspark.TaskContext", Context)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     yield given
-    for file in gpus._HELD.values():
-        file.close()
+    for lock in gpus._HELD.values():
+        lock.release()
     gpus._HELD.clear()
 
 
@@ -60,7 +60,7 @@ def test_the_address_of_the_task_decides_which_gpu_is_visible(
 
 def test_a_model_takes_the_threads_of_its_task_unless_it_is_told_how_many() -> None:
     config = configuration.load(overrides=["passes=[{name: chunk, profile: tiny-chunk}]"])
-    this = passes.resolve(config)[0]
+    this = replace(passes.resolve(config)[0], engine=VLLM)
     share = gpus.Share(2, threads=3)
     assert refining._threaded(this, share).engine.threads == 3
     told = replace(this, engine=this.engine.model_copy(update={"threads": 1}))
@@ -70,7 +70,7 @@ def test_a_model_takes_the_threads_of_its_task_unless_it_is_told_how_many() -> N
 
 def test_without_a_gpu_from_spark_nothing_is_changed(addresses: list[str]) -> None:
     assert gpus.claim(VLLM) is None
-    assert gpus.claim(EngineSettings()) is None
+    assert gpus.claim(TaggerSettings()) is None
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from prox_spark import profiles
-from prox_spark.config import EngineSettings
+from prox_spark.config import TransformersSettings
 from prox_spark.engines import Prompt, create
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import ConfigError, EngineError, SourceError
@@ -47,7 +47,7 @@ def folder(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_from_nothing_is_written_and_answers_through_the_engine(folder: Path) -> None:
-    engine = create(EngineSettings(kind="transformers", model=str(folder / "model"), device="cpu", threads=1))
+    engine = create(TransformersSettings(model=str(folder / "model"), device="cpu", threads=1))
     prompt = Prompt("[doc]\n[000]Home\n[001]It rained.\n[/doc]", max_new_tokens=8)
     assert engine.generate([prompt])[0].finish_reason in ("stop", "length")
     engine.close()
@@ -93,7 +93,7 @@ def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_
 def test_a_document_to_learn_from_is_the_profile_s_prompt_with_the_verdict_of_the_rules(
     pages: Path, tmp_path: Path
 ) -> None:
-    from prox_spark.engines.quality import broken_rules
+    from prox_spark.engines.rules import broken_rules
 
     asked = recipe(pages, tmp_path, changes=AS_THEY_ARE, documents=1.0, dropped=0.5)
     # Of every second page one line alone is content, which no rule lets pass.
@@ -215,7 +215,7 @@ def test_adapters_are_learned_and_end_up_in_a_whole_model(pages: Path, folder: P
     assert set(before.keys()) == set(after.keys())
     name = "model.layers.0.self_attn.q_proj.weight"
     assert not before.get_tensor(name).float().equal(after.get_tensor(name).float())
-    create(EngineSettings(kind="transformers", model=str(tmp_path / "model"), device="cpu", threads=1)).close()
+    create(TransformersSettings(model=str(tmp_path / "model"), device="cpu", threads=1)).close()
 
 
 @pytest.mark.spark

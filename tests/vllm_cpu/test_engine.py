@@ -15,8 +15,8 @@ import pytest
 
 from prox_spark import config as configuration
 from prox_spark import passes, profiles
-from prox_spark.config import EngineSettings
-from prox_spark.engines import Engine, Prompt, create, loads, release, resident
+from prox_spark.config import TransformersSettings, VllmSettings
+from prox_spark.engines import Engine, Prompt, create, get_engine, loads, release
 from prox_spark.engines.seam import FinishReason
 from prox_spark.errors import EngineError, TaskError
 from prox_spark.program import execute, parse
@@ -37,22 +37,22 @@ HOSTILE = [
 ]
 
 
-def settings_of(folder: Path, **more: object) -> EngineSettings:
-    return EngineSettings.model_validate(
+def settings_of(folder: Path, **more: object) -> VllmSettings:
+    return VllmSettings.model_validate(
         {"kind": "vllm", "model": str(folder), "device": "cpu", "cache_gib": 1, "max_sequences": 16, **more}
     )
 
 
 @pytest.fixture(scope="module")
 def engine(vllm_model: Path) -> Iterator[Engine]:
-    live = resident(settings_of(vllm_model))
+    live = get_engine(settings_of(vllm_model))
     yield live
     release()
 
 
 def test_the_answers_are_those_of_transformers(engine: Engine, vllm_model: Path) -> None:
     prompts = [Prompt(f"[000]It rained {number} days.", max_new_tokens=24) for number in range(40)]
-    other = create(EngineSettings(kind="transformers", model=str(vllm_model), device="cpu"))
+    other = create(TransformersSettings(model=str(vllm_model), device="cpu"))
     assert engine.generate(prompts) == other.generate(prompts)
     other.close()
 
@@ -116,7 +116,7 @@ def test_a_grammar_that_cannot_be_read_fails_its_own_prompt_only(engine: Engine)
 
 def test_the_model_stays_loaded(engine: Engine, vllm_model: Path) -> None:
     before = loads()
-    assert resident(settings_of(vllm_model)) is engine
+    assert get_engine(settings_of(vllm_model)) is engine
     assert loads() == before
 
 
@@ -133,7 +133,7 @@ def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_o
 
     release()
     settings = settings_of(vllm_model, own_process=True, speculation="ngram")
-    engine = resident(settings)
+    engine = get_engine(settings)
     expected = engine.generate([Prompt("[000]Home", max_new_tokens=16)])
     children = psutil.Process().children(recursive=True)
     (model,) = (one for one in children if "EngineCore" in f"{one.name()} {' '.join(one.cmdline())}")
@@ -143,19 +143,19 @@ def test_a_model_in_its_own_process_that_is_killed_fails_the_task_and_the_next_o
         engine.generate([Prompt(f"a{number}", max_new_tokens=200) for number in range(2000)])
     killer.join()
     release()
-    plain = resident(settings_of(vllm_model))
+    plain = get_engine(settings_of(vllm_model))
     assert plain.generate([Prompt("[000]Home", max_new_tokens=16)]) == expected  # speculation changes no answer
     release()
 
 
 WORKER = """
 import multiprocessing, sys, time
-from prox_spark.config import EngineSettings
+from prox_spark.config import TransformersSettings, VllmSettings
 from prox_spark.engines import create
 
 if __name__ == "__main__":
     settings = {"kind": "vllm", "model": sys.argv[1], "device": "cpu", "cache_gib": 1, "own_process": True}
-    engine = create(EngineSettings.model_validate(settings))
+    engine = create(VllmSettings.model_validate(settings))
     print("model in", *[process.pid for process in multiprocessing.active_children()], flush=True)
     time.sleep(600)
 """
@@ -179,7 +179,7 @@ def test_a_worker_that_spark_kills_takes_the_process_of_its_model_with_it(vllm_m
 
 ASKS_THE_HUB = """
 import sys
-from prox_spark.config import EngineSettings
+from prox_spark.config import TransformersSettings, VllmSettings
 from prox_spark.engines import create
 from prox_spark.errors import EngineError
 
@@ -188,10 +188,10 @@ sys.addaudithook(lambda event, args: asked.append(event) if event == "socket.con
 
 if __name__ == "__main__":
     settings = {"kind": "vllm", "device": "cpu", "cache_gib": 1}
-    create(EngineSettings.model_validate({**settings, "model": sys.argv[1]})).close()
+    create(VllmSettings.model_validate({**settings, "model": sys.argv[1]})).close()
     print("folder", bool(asked))
     try:
-        create(EngineSettings.model_validate({**settings, "model": "some/model", "revision": "0" * 40}))
+        create(VllmSettings.model_validate({**settings, "model": "some/model", "revision": "0" * 40}))
     except EngineError:
         print("hub", bool(asked))
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from served import served
 
-from prox_spark.config import EngineSettings
+from prox_spark.config import OpenAISettings, TransformersSettings
 from prox_spark.engines import Completion, Prompt, create
 from prox_spark.errors import TaskError
 
@@ -23,8 +23,8 @@ def url(vllm_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield base
 
 
-def settings_of(url: str, folder: Path, **more: object) -> EngineSettings:
-    return EngineSettings.model_validate(
+def settings_of(url: str, folder: Path, **more: object) -> OpenAISettings:
+    return OpenAISettings.model_validate(
         {
             "kind": "openai",
             "url": url,
@@ -48,7 +48,7 @@ def test_a_served_model_gives_the_answers_of_transformers(
 ) -> None:
     monkeypatch.setenv("SERVED_KEY", KEY)
     engine = create(settings_of(url, vllm_model))
-    other = create(EngineSettings(kind="transformers", model=str(vllm_model), device="cpu"))
+    other = create(TransformersSettings(model=str(vllm_model), device="cpu"))
     texts = [f"[000]It rained {number} days." for number in range(40)]
     prompts = [Prompt(text, tuple(other.tokenizer.encode(text)), 24) for text in texts]  # type: ignore[attr-defined]
     assert engine.tokenizer.count(texts) == other.tokenizer.count(texts)

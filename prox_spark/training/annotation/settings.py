@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from prox_spark.config import files
-from prox_spark.config.sections import Section
+from prox_spark.config.section import Section
 from prox_spark.errors import ConfigError
 
 

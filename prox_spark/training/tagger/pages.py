@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from prox_spark.engines.quality import broken_rules
+from prox_spark.engines.rules import broken_rules
 from prox_spark.engines.tagger.features import LAYOUT, SHAPES, Floats, Lines, layout, measure, phrases, words_of
 from prox_spark.engines.tagger.lexicon import INTERFACE
 from prox_spark.evaluation.gold import GoldPage

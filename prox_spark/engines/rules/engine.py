@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prox_spark.chunks import WordTokenizer
-from prox_spark.engines.quality import broken_rules, c4_line
+from prox_spark.engines.rules.quality import broken_rules, c4_line
 from prox_spark.engines.seam import Completion, Prompt
 
 if TYPE_CHECKING:

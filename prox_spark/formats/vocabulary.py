@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_spark.engines.models import load_tokenizer
 from prox_spark.errors import EngineError
 
 if TYPE_CHECKING:
@@ -77,16 +78,14 @@ class Vocabulary:
 
 
 def _load(name: str) -> Any:
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise EngineError("--tokenizer needs transformers: pip install 'prox-spark[hf]'") from error
     pinned = PINNED.fullmatch(name)
     if not Path(name).is_dir() and pinned is None:
         raise EngineError(f"--tokenizer {name} is neither a folder nor a name on the hub with its commit (NAME@COMMIT)")
     source, revision = (name, None) if pinned is None or Path(name).is_dir() else pinned.group("name", "revision")
     try:
-        return AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+        return load_tokenizer(source, revision)
+    except ImportError as error:
+        raise EngineError("--tokenizer needs transformers: pip install 'prox-spark[hf]'") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"--tokenizer {name} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
 

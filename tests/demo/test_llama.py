@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prox_spark.demo.llama import NumpyLlama
 from prox_spark.engines import Prompt
-from prox_spark.engines.llama import NumpyLlama
 from prox_spark.errors import EngineError
 
 PROMPTS = [
@@ -43,10 +43,10 @@ def test_its_logits_are_those_of_transformers(folder: Path) -> None:
 
 
 def test_its_answers_are_those_of_the_transformers_engine(folder: Path) -> None:
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import TransformersSettings
     from prox_spark.engines import create
 
-    other = create(EngineSettings(kind="transformers", model=str(folder), device="cpu", threads=1))
+    other = create(TransformersSettings(model=str(folder), device="cpu", threads=1))
     answers = NumpyLlama(folder).generate(PROMPTS)
     assert answers == other.generate(PROMPTS)
     assert {answer.finish_reason for answer in answers} >= {"length", "skipped", "error"}
