@@ -84,7 +84,7 @@ def _java(environ: Mapping[str, str]) -> str:
 def _delta(environ: Mapping[str, str]) -> str:
     if platform_name := provider(environ):
         return f"brought by {platform_name}"
-    paths = delta_jars(environ, java.find(environ))
+    paths = delta_jars(environ)
     if environ.get("PROX_SPARK_JARS"):
         return f"{', '.join(path.name for path in paths)} from PROX_SPARK_JARS"
     delta = wanted_delta(environ)

@@ -1,29 +1,29 @@
 """The two JARs that Delta needs beside Spark: which versions fit, and where they come from.
 
-Looked for in this order: the JARs that the user names, the local cache, Maven Central through the Ivy that ships inside
-pyspark. A cache folder copied to a machine without a network works there.
+Looked for in this order: the JARs that the user names, the local cache, Maven Central or a mirror of it. A cache folder
+copied to a machine without a network works there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import ssl
-import struct
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from xml.sax.saxutils import quoteattr
+from urllib.request import urlopen
+
+import truststore
+from filelock import FileLock
 
 from prox_spark.errors import SessionError
-from prox_spark.spark.java import Java
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +36,14 @@ SHA256 = {
     "delta-spark_4.2_2.13-4.4.0.jar": "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead",
     "delta-storage-4.4.0.jar": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
 }
-"""What the tested JARs must be; of other versions, Ivy checks the checksum that is published beside them."""
+"""What the tested JARs must be; others must have the SHA-1 that the repository publishes beside them."""
 
-ATTEMPTS = ((0, False), (0, True), (4, False))
-"""The attempts of `fetch`, the second with Python's certificates.
+CENTRAL = "https://repo1.maven.org/maven2"
 
-Behind a company's proxy Python often knows the proxy's certificate (SSL_CERT_FILE) and a Java from PyPI does not.
-"""
+WAITS = (0, 1, 4)
+"""Seconds before each attempt of `fetch`."""
 
-FETCH_SECONDS = 300
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,122 +122,91 @@ def cached(delta: Delta, cache: Path) -> tuple[Path, ...]:
     return paths if all(map(_intact, paths)) else ()
 
 
-def fetch(
-    delta: Delta,
-    cache: Path,
-    java: Java,
-    ivy: Path,
-    mirror: str | None = None,
-    *,
-    attempts: Sequence[tuple[float, bool]] = ATTEMPTS,
-) -> tuple[Path, ...]:
+def fetch(delta: Delta, cache: Path, repository: str = CENTRAL, *, waits: Sequence[float] = WAITS) -> tuple[Path, ...]:
     """Bring the JARs into the cache, once also when several processes ask for them.
+
+    Goes through the proxy of HTTPS_PROXY, and trusts the certificates of the operating system and of SSL_CERT_FILE.
 
     Args:
         delta: What to fetch.
         cache: The folder that keeps them.
-        java: Runs Ivy.
-        ivy: The JAR of Ivy.
-        mirror: Root of a Maven repository to ask instead of Maven Central.
-        attempts: Seconds to wait before each attempt, and whether to trust the certificates that Python trusts.
+        repository: Root of a Maven repository.
+        waits: Seconds to wait before each attempt.
 
     Raises:
         SessionError: They cannot be had; says what to install or to copy instead.
     """
+    place = urlsplit(repository)
+    if place.scheme not in ("http", "https", "file") or place.password:
+        raise SessionError(
+            "PROX_SPARK_MAVEN must be the http, https or file URL of a Maven repository, no password in it"
+        )
     folder = delta.folder(cache)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / ".lock"):
+    with FileLock(folder / ".lock"):
         if paths := cached(delta, cache):
             return paths
         logger.info("fetching the JARs of Delta %s for Spark %s", delta.version, delta.spark)
-        for seconds, as_python in attempts:
-            time.sleep(seconds)
-            if paths := _retrieve(delta, folder, ivy, _client(java, folder, as_python=as_python), mirror):
-                return paths
-    raise SessionError(_unavailable(delta, folder))
+        for name, content in _downloaded(delta, folder, repository, waits).items():
+            draft = folder / f".{name}.part"
+            draft.write_bytes(content)
+            draft.replace(folder / name)
+    return tuple(folder / name for name in delta.files)
 
 
-def _unavailable(delta: Delta, folder: Path) -> str:
+def _downloaded(delta: Delta, folder: Path, repository: str, waits: Sequence[float]) -> dict[str, bytes]:
+    problem: Exception | None = None
+    for seconds in waits:
+        time.sleep(seconds)
+        try:
+            return {
+                name: _jar(f"{repository.rstrip('/')}/io/delta/{artifact}/{delta.version}/{name}")
+                for artifact, name in zip(delta.artifacts, delta.files, strict=True)
+            }
+        except (OSError, HTTPException, ValueError) as error:
+            logger.info("%s: %s", delta, error)
+            problem = error
+    raise SessionError(_unavailable(delta, folder, problem)) from problem
+
+
+def _jar(url: str) -> bytes:
+    """Download one JAR.
+
+    Raises:
+        OSError, HTTPException: It cannot be reached.
+        ValueError: It is not what it must be.
+    """
+    content, name = _read(url), url.rpartition("/")[2]
+    if name in SHA256:
+        expected, actual = SHA256[name], hashlib.sha256(content).hexdigest()
+    else:
+        published = _read(f"{url}.sha1").decode("ascii", "replace")
+        expected, actual = published[:40].lower(), hashlib.sha1(content).hexdigest()
+    if actual != expected:
+        raise ValueError(f"{name} has the checksum {actual}, which must be {expected}")
+    return content
+
+
+def _read(url: str) -> bytes:
+    trusted = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        with urlopen(url, timeout=PATIENCE_SECONDS, context=trusted) as reply:
+            content: bytes = reply.read()
+            return content
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise
+
+
+def _unavailable(delta: Delta, folder: Path, problem: Exception | None) -> str:
     tested = TESTED.get(delta.spark)
-    what = f"the JARs of Delta {delta.version} for Spark {delta.spark} are not published or cannot be reached"
+    what = (
+        f"the JARs of Delta {delta.version} for Spark {delta.spark} are not published or cannot be reached ({problem})"
+    )
     offline = f"without a network, copy {' and '.join(delta.files)} into {folder}, or name them in PROX_SPARK_JARS"
     if tested and tested != delta.version:
         return f"{what}: pip install delta-spark=={tested}; {offline}"
     return f"{what}: {offline}"
-
-
-def _client(java: Java, folder: Path, *, as_python: bool) -> list[str]:
-    options = ["-Dsun.net.client.defaultConnectTimeout=20000", "-Dsun.net.client.defaultReadTimeout=60000"]
-    if as_python:
-        store = folder / ".trusted.jks"
-        store.write_bytes(key_store(ssl.create_default_context().get_ca_certs(binary_form=True)))
-        options += [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStoreType=JKS"]
-    return [str(java.command), *options]
-
-
-def key_store(certificates: Sequence[bytes]) -> bytes:
-    """Write certificates as Java reads them: a JKS key store, version 2, with the customary password."""
-    body = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
-    for index, certificate in enumerate(certificates):
-        alias = str(index).encode()
-        body += struct.pack(">IH", 2, len(alias)) + alias + struct.pack(">QH", 0, 5) + b"X.509"
-        body += struct.pack(">I", len(certificate)) + certificate
-    return body + hashlib.sha1("changeit".encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
-
-
-def _retrieve(delta: Delta, folder: Path, ivy: Path, client: list[str], mirror: str | None) -> tuple[Path, ...]:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as draft_name:
-        draft = Path(draft_name)
-        (draft / "ivy.xml").write_text(_ivy_module(delta), encoding="utf-8")
-        options = ["-m2compatible"]
-        if mirror:
-            (draft / "settings.xml").write_text(_ivy_settings(mirror), encoding="utf-8")
-            options = ["-settings", str(draft / "settings.xml")]
-        command = [
-            *(*client, "-jar", str(ivy), "-warn", *options, "-cache", str(draft / "ivy")),
-            *("-ivy", str(draft / "ivy.xml"), "-confs", "default"),
-            *("-retrieve", str(draft / "[artifact]-[revision].[ext]")),
-        ]
-        problem = _problem(command)
-        drafts = [draft / name for name in delta.files]
-        if problem is not None or not all(map(_intact, drafts)):
-            logger.info("Ivy: %s", problem or "the files are not what they must be")
-            return ()
-        for path in drafts:
-            path.replace(folder / path.name)
-    return tuple(folder / name for name in delta.files)
-
-
-def _problem(command: list[str]) -> str | None:
-    """Run Ivy; give what it says when it fails."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return (done.stdout + done.stderr).strip()[-2000:] if done.returncode else None
-
-
-def _ivy_module(delta: Delta) -> str:
-    dependencies = "".join(
-        f'<dependency org="io.delta" name="{artifact}" rev={quoteattr(delta.version)} conf="default->master" '
-        'transitive="false"/>'
-        for artifact in delta.artifacts
-    )
-    return (
-        '<ivy-module version="2.0"><info organisation="prox_spark" module="jars"/><configurations>'
-        f'<conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
-    )
-
-
-def _ivy_settings(mirror: str) -> str:
-    if urlsplit(mirror).scheme not in ("http", "https", "file"):
-        raise SessionError(f"PROX_SPARK_MAVEN must be the http, https or file URL of a Maven repository, got {mirror}")
-    return (
-        '<ivysettings><settings defaultResolver="mirror"/><resolvers>'
-        f'<ibiblio name="mirror" m2compatible="true" root={quoteattr(mirror)}/></resolvers></ivysettings>'
-    )
 
 
 def _intact(path: Path) -> bool:
@@ -246,16 +214,3 @@ def _intact(path: Path) -> bool:
         return False
     expected = SHA256.get(path.name)
     return expected is None or hashlib.sha256(path.read_bytes()).hexdigest() == expected
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one process in at a time; the kernel opens the lock of a process that died."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes may fetch twice, and each puts whole files in place
-        yield
-        return
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import platformdirs
 import pyspark
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -103,13 +104,12 @@ def has_delta(spark: SparkSession) -> bool:
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Name the folder for what is fetched once: PROX_SPARK_CACHE, else prox_spark in the user's cache folder.
 
-    >>> str(cache_folder({"XDG_CACHE_HOME": "/cache"}))
-    '/cache/prox_spark'
+    >>> str(cache_folder({"PROX_SPARK_CACHE": "/cache"}))
+    '/cache'
     """
     if environ.get("PROX_SPARK_CACHE"):
         return Path(environ["PROX_SPARK_CACHE"]).expanduser().absolute()
-    base = Path(environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "prox_spark"
+    return platformdirs.user_cache_path("prox_spark", appauthor=False)
 
 
 def wanted_delta(environ: Mapping[str, str]) -> jars.Delta:
@@ -121,21 +121,16 @@ def wanted_delta(environ: Mapping[str, str]) -> jars.Delta:
     return jars.fitting(pyspark.__version__, environ.get("PROX_SPARK_DELTA_VERSION") or jars.wheel_version())
 
 
-def delta_jars(environ: Mapping[str, str], found: java.Java) -> tuple[Path, ...]:
+def delta_jars(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Give the Delta JARs: those that the user names, those in the cache, or fetched into it.
 
     Raises:
         SessionError: They cannot be had.
     """
-    delta, cache = wanted_delta(environ), cache_folder(environ)
     if environ.get("PROX_SPARK_JARS"):
         return jars.named(environ["PROX_SPARK_JARS"])
-    if paths := jars.cached(delta, cache):
-        return paths
-    ivy = next(Path(pyspark.__file__).parent.glob("jars/ivy-*.jar"), None)
-    if ivy is None:
-        raise SessionError("pyspark has no jars/ivy-*.jar to fetch Delta with: name Delta's JARs in PROX_SPARK_JARS")
-    return jars.fetch(delta, cache, found, ivy, environ.get("PROX_SPARK_MAVEN"))
+    delta, cache = wanted_delta(environ), cache_folder(environ)
+    return jars.cached(delta, cache) or jars.fetch(delta, cache, environ.get("PROX_SPARK_MAVEN") or jars.CENTRAL)
 
 
 def _taken(live: SparkSession, wanted: Mapping[str, str], provider: str) -> SparkSession:
@@ -161,7 +156,7 @@ def _started(wanted: Mapping[str, str], verbose: bool) -> SparkSession:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         found = java.usable(java.find(os.environ), cache)
-        settings = _with_jars(local.with_defaults(wanted, cache), delta_jars(os.environ, found))
+        settings = _with_jars(local.with_defaults(wanted, cache), delta_jars(os.environ))
         spark = local.start(settings, found.home, None if verbose else cache / "logs")
     except OSError as error:
         raise SessionError(f"cannot use the cache folder {cache} (PROX_SPARK_CACHE names another): {error}") from error

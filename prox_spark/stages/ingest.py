@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+import mmh3
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
@@ -295,15 +296,4 @@ def landing(count: int) -> list[int]:
 
 def murmur3(number: int) -> int:
     """Hash an integer as Spark's `hash` does: Murmur3 of its four bytes, seed 42, signed."""
-    mask = 0xFFFFFFFF
-
-    def rotated(value: int, by: int) -> int:
-        return ((value << by) | (value >> (32 - by))) & mask
-
-    mixed = rotated(number * 0xCC9E2D51 & mask, 15) * 0x1B873593 & mask
-    value = rotated(42 ^ mixed, 13) * 5 + 0xE6546B64 & mask
-    value ^= 4
-    value = (value ^ value >> 16) * 0x85EBCA6B & mask
-    value = (value ^ value >> 13) * 0xC2B2AE35 & mask
-    value ^= value >> 16
-    return value - (1 << 32) if value & 0x80000000 else value
+    return mmh3.hash(number.to_bytes(4, "little", signed=True), 42)

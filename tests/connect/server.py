@@ -15,10 +15,9 @@ from prox_spark.spark.session import cache_folder, delta_jars
 def main() -> None:
     """Serve until stdin ends."""
     folder = Path(sys.argv[1])
-    found = java.find(os.environ)
-    os.environ["JAVA_HOME"] = str(found.home)
+    os.environ["JAVA_HOME"] = str(java.find(os.environ).home)
     cache_folder(os.environ).mkdir(parents=True, exist_ok=True)
-    jars = [str(path) for path in delta_jars(os.environ, found)]
+    jars = [str(path) for path in delta_jars(os.environ)]
     spark = (
         SparkSession.builder.master("local[2]")
         .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
