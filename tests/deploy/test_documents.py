@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("README.md"))]
-NAMED = re.compile(r"(?<![\w/.])((?:conf|docs|notebooks|tests|prox_spark)/[\w./-]*[\w/])")
+NAMED = re.compile(r"(?<![\w/.])((?:conf|deploy|docs|notebooks|tests|prox_spark)/[\w./-]*[\w/])")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -25,7 +26,34 @@ def test_every_target_of_make_that_the_readme_names_exists() -> None:
     assert named and named <= targets
 
 
-@pytest.mark.parametrize("name", ["databricks/prox.yaml", "emr/prox.yaml", "standalone/prox.yaml"])
+INSTALL = re.compile(r"pip3? install ([^`&;|]*)")
+
+
+def install_lines(page: Path) -> list[list[str]]:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    return [shlex.split(line, comments=True) for line in INSTALL.findall(re.sub(r"\n", " \n;", text))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_install_line_names_a_checkout_or_a_wheel_and_extras_that_there_are(page: Path) -> None:
+    """The name prox-spark is not on PyPI: a line that asks an index for it would install a stranger's package."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[project.optional-dependencies]")[1]
+    extras = set(re.findall(r"^(\w+) = \[", text.split("\n[")[0], re.M))
+    for words in install_lines(page):
+        for word in words:
+            assert not re.match(r"prox[-_]spark(\[|==|$)", word), f"{page.name}: pip install {' '.join(words)}"
+            for extra in re.findall(r"^\.\[([\w,]+)\]", word):
+                assert set(extra.split(",")) <= extras
+
+
+def test_install_lines_are_found() -> None:
+    lines = [words for page in PAGES for words in install_lines(page)]
+    assert [".[hf]"] in lines and any(word.startswith("dist/prox_spark-*") for words in lines for word in words)
+
+
+@pytest.mark.parametrize(
+    "name", ["databricks/prox.yaml", "emr/prox.yaml", "standalone/prox.yaml", "kubernetes/prox.yaml"]
+)
 def test_settings_of_a_cluster_mark_what_is_to_be_filled_in(name: str) -> None:
     lines = (ROOT / "deploy" / name).read_text(encoding="utf-8").splitlines()
     assert sum("FILL IN" in line for line in lines) >= 2
@@ -45,5 +73,5 @@ def test_workers_of_a_standalone_cluster_get_every_package_that_they_import() ->
         "vl-convert-python",
     }  # they come with the wheel, where one types
     page = (ROOT / "deploy" / "standalone" / "README.md").read_text(encoding="utf-8")
-    installed = page.split("pip install", 1)[1].split("\n    #")[0]
+    installed = page.split("pip install", 1)[1].split("\n\n")[0]
     assert {name for name in needed - driver if not re.search(rf"[\s\"]{name}\b", installed)} == set()

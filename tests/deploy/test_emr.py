@@ -21,7 +21,7 @@ from prox_spark.config import load
 ROOT = Path(__file__).resolve().parents[2]
 EMR = ROOT / "deploy" / "emr"
 GIVEN = {"PROX_BUCKET": "a-bucket", "PROX_SUBNET": "subnet-0a", "PROX_JOB_ROLE": "arn:aws:iam::123456789012:role/jobs"}
-LINES = [["cluster"], ["steps", "j-1"], ["application"], ["job", "00abc", "sql", "SELECT 1"]]
+LINES = [["trial"], ["cluster"], ["steps", "j-1"], ["application"], ["job", "00abc", "sql", "SELECT 1"]]
 
 pytest.importorskip("botocore", reason="pip install botocore, it is among the extra dev")
 
@@ -56,7 +56,7 @@ def test_a_value_that_is_missing_is_named_in_one_line(start: ModuleType) -> None
 def test_the_script_prints_what_it_would_send() -> None:
     command = [sys.executable, str(EMR / "start.py"), "cluster", "--dry-run"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **GIVEN})
-    assert json.loads(done.stdout)["ReleaseLabel"] == "emr-spark-8.0.0"
+    assert json.loads(done.stdout)["ReleaseLabel"] == "emr-spark-8.1.0"
 
 
 def configurations(start: ModuleType) -> dict[str, dict[str, Any]]:
@@ -65,7 +65,6 @@ def configurations(start: ModuleType) -> dict[str, dict[str, Any]]:
 
 
 def test_steps_are_command_lines_of_this_package_and_only_models_ask_for_gpus(start: ModuleType) -> None:
-    planned = {"verify", "report"}  # the audit commands are built beside this
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     _, _, sent = start.request(["steps", "j-1"], GIVEN)
     commands = []
@@ -76,8 +75,55 @@ def test_steps_are_command_lines_of_this_package_and_only_models_ask_for_gpus(st
             commands.append(arguments[at + 1])
             asks = any("resource.gpu.amount" in item for item in arguments)
             assert asks == (arguments[at + 1] == "refine")
-    assert set(commands) <= known | planned
+    assert set(commands) <= known
     assert commands == ["ingest", "refine", "apply", "refine", "apply", "verify", "report"]
+
+
+def bootstrap(start: ModuleType, cluster: str) -> list[str]:
+    _, _, sent = start.request([cluster], GIVEN)
+    arguments: list[str] = sent["BootstrapActions"][0]["ScriptBootstrapAction"]["Args"]
+    return arguments
+
+
+def test_steps_without_a_model_use_all_cores_of_an_executor(start: ModuleType) -> None:
+    cores = int(configurations(start)["spark-defaults"]["Properties"]["spark.executor.cores"])
+    _, _, sent = start.request(["steps", "j-1"], GIVEN)
+    shares = re.findall(r"spark\.task\.resource\.gpu\.amount=([\d.]+)", json.dumps(sent))
+    assert len(shares) == 2 and {int(1 / float(share)) for share in shares} == {cores}
+
+
+@pytest.mark.parametrize("cluster", ["trial", "cluster"])
+def test_the_default_role_may_use_the_cluster(start: ModuleType, cluster: str) -> None:
+    _, _, sent = start.request([cluster], GIVEN)
+    assert {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"} in sent["Tags"]
+
+
+def test_nodes_get_this_wheel_by_its_name_and_the_python_module_of_delta(start: ModuleType) -> None:
+    from prox_spark.version import __version__
+
+    folder, wheel, delta, vllm = bootstrap(start, "cluster")
+    assert wheel == f"prox_spark-{__version__}+cluster-py3-none-any.whl" and delta == "4.2.0" and vllm == "0.32.0"
+    assert bootstrap(start, "trial") == [folder, wheel, delta]  # no GPU, no vLLM
+    script = (EMR / "bootstrap.sh").read_text(encoding="utf-8")
+    assert '--no-deps "delta-spark==$delta"' in script and "--recursive" not in script
+
+
+def test_python_workers_of_a_container_write_their_caches_where_they_may(start: ModuleType) -> None:
+    spark = configurations(start)["spark-defaults"]["Properties"]
+    script = (EMR / "bootstrap.sh").read_text(encoding="utf-8")
+    (folder,) = re.findall(r"^caches=(.+)$", script, re.M)
+    assert 'sudo chmod 1777 "$caches"' in script
+    for name in ("HOME", "HF_HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"):
+        assert spark[f"spark.executorEnv.{name}"].startswith(folder)
+
+
+def test_the_first_try_asks_for_no_gpu(start: ModuleType) -> None:
+    _, _, sent = start.request(["trial"], GIVEN)
+    assert "gpu" not in json.dumps(sent) and {
+        group["InstanceType"] for group in sent["Instances"]["InstanceGroups"]
+    } == {"m6i.xlarge"}
+    commands = [step["HadoopJarStep"]["Args"][4:] for step in sent["Steps"]]
+    assert [line[0] for line in commands] == ["doctor", "demo", "verify"]
 
 
 def test_yarn_and_the_bootstrap_script_agree_on_where_things_are(start: ModuleType) -> None:
