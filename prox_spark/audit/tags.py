@@ -9,6 +9,7 @@ from prox_spark.errors import UserError
 from prox_spark.lake import ledger, views
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
+from prox_spark.program.ranges import runs
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 NEWEST = ("latest", "newest")
@@ -89,10 +90,4 @@ def _ranges(numbers: list[int]) -> str:
     >>> _ranges([0, 1, 2, 5])
     '0-2, 5'
     """
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in parts)
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs(numbers))

@@ -18,7 +18,7 @@ from prox_spark.audit.retention import retention
 from prox_spark.config import IngestSettings
 from prox_spark.lake import ledger
 from prox_spark.lake.tables import Lake
-from prox_spark.lake.views import COUNTS
+from prox_spark.program.operations import OUTCOMES
 from prox_spark.stages import verify as checking
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _sums(lake: Lake, number: int, tables: _Tables) -> list[str]:
     counts = ledger.counted(tables.rows)
     rows = tables.rows.count()
     lines = []
-    if rows != (total := sum(counts[name] for name in COUNTS)):
+    if rows != (total := sum(counts[name] for name in OUTCOMES)):
         lines.append(f"{rows} rows, but kept, edited, dropped, failed and not_run are {total}")
     if (there := _expected(lake, number, tables.documents).count()) != rows:
         lines.append(f"{rows} rows for {there} documents")

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from prox_spark.cli.differences import difference
 from prox_spark.cli.progress import duration
-from prox_spark.cli.screens import OUTCOMES, call, cell, print_json
+from prox_spark.cli.screens import OUTCOME_STYLES, cell, operations, print_json
+from prox_spark.program.characters import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from prox_spark.audit.verify import Verification
     from prox_spark.cli.invocation import Invocation
 
-STYLES = {**OUTCOMES, "restored": "green", "added": "green", "forgotten": "red", "absent": "dim"}
-CHANGES = ("kept", "edited", "dropped", "restored", "added", "forgotten", "absent")
+STYLES = {**OUTCOME_STYLES, "restored": "green", "added": "green", "forgotten": "red", "absent": "dim"}
 
 
 def tagged(options: Invocation, name: str, version: int, *, deleted: bool) -> None:
@@ -40,6 +40,8 @@ def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[dic
     """Show what differs between two versions, and the documents that were drawn."""
     if options.json:
         return print_json({**counts, "sample": list(drawn)})
+    from prox_spark.stages.diff import CHANGES
+
     console = options.console()
     console.print(Text(f"version {counts['a']} → version {counts['b']}", style="bold"))
     there = [name for name in CHANGES if counts[name]]
@@ -105,10 +107,8 @@ def _change(console: Console, before: str | None, after: str | None) -> None:
         lines = (text or "").split("\n")
         shown = lines[:6] + ([f"… {len(lines) - 6:,} more lines"] if len(lines) > 6 else [])
         for line in shown:
-            clean = "".join(character if character.isprintable() else "�" for character in line)
-            console.print(
-                Text(f"{'-' if after is None else '+'} {clean}", style=style), no_wrap=True, overflow="ellipsis"
-            )
+            signed = Text(f"{'-' if after is None else '+'} {visible(line)}", style=style)
+            console.print(signed, no_wrap=True, overflow="ellipsis")
         return
     console.print(difference(before, after), no_wrap=True, overflow="ellipsis")
 
@@ -123,10 +123,7 @@ def one_document(options: Invocation, found: dict[str, Any]) -> None:
     before, after = found["before"], found["after"]
     if before is None or after is None:
         return console.print(f"It is not in version {found['a'] if before is None else found['b']}.")
-    for op in after["ops"] or []:
-        sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")
-        why = (f"  {op['reason']}" if op["reason"] else "", "dim")
-        console.print(Text.assemble("  ", (sign, style), f" {call(op)}", why), no_wrap=True, overflow="ellipsis")
+    operations(console, after["ops"] or [])
     if before["text"] == after["text"]:
         return console.print("The text is the same." if after["text"] is not None else "It is dropped in both.")
     console.print()

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prox_spark.cli.differences import difference
-from prox_spark.cli.screens import OUTCOMES, print_json, sum_of
+from prox_spark.cli.screens import OUTCOME_STYLES, print_json, sum_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,7 @@ def _passes(demo: Demo) -> Table:
     table.add_column("version", justify="right")
     table.add_column("pages", justify="right")
     for outcome in ("kept", "edited", "dropped"):
-        table.add_column(outcome, justify="right", style=OUTCOMES[outcome])
+        table.add_column(outcome, justify="right", style=OUTCOME_STYLES[outcome])
     table.add_column("words before", justify="right")
     table.add_column("words after", justify="right")
     table.add_column("removed", justify="right")

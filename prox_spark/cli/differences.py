@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from prox_spark.program.characters import visible
+
 LONGEST_RUN = 6
 """A longer run of lines with the same fate is shown by its ends."""
 
@@ -37,7 +39,7 @@ def _lines(before: list[str], after: list[str], longest_run: int) -> Iterator[tu
 
 
 def _run(sign: str, fate: str, lines: list[str], longest: int) -> Iterator[tuple[str, str]]:
-    clean = ["".join(character if character.isprintable() else "�" for character in line) for line in lines]
+    clean = [visible(line) for line in lines]
     if len(clean) <= longest:
         yield from ((sign, line) for line in clean)
         return

@@ -17,6 +17,9 @@ from rich.text import Text
 
 from prox_spark.cli.differences import difference
 from prox_spark.cli.progress import duration
+from prox_spark.program.characters import visible
+from prox_spark.program.stored import operation
+from prox_spark.program.write import write
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 LONGEST_CELL = 200
 SPOOL_BYTES = 64 * 1024 * 1024
-OUTCOMES = {"kept": "green", "edited": "cyan", "dropped": "red", "failed": "bold red", "not_run": "yellow"}
+OUTCOME_STYLES = {"kept": "green", "edited": "cyan", "dropped": "red", "failed": "bold red", "not_run": "yellow"}
 
 
 def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
@@ -112,7 +115,7 @@ def apply_line(summary: ApplySummary) -> Text:
     """Say in one line what an apply did and what the corpus holds after it."""
     line = Text(f"apply {summary.pass_name}: ")
     line.append("nothing to do" if summary.version is None else f"corpus version {summary.version}")
-    for outcome, style in OUTCOMES.items():
+    for outcome, style in OUTCOME_STYLES.items():
         number = getattr(summary, outcome)
         if number or outcome in ("kept", "edited", "dropped"):
             line.append(", ").append(f"{number:,} {outcome.replace('_', ' ')}", style=style)
@@ -148,7 +151,7 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: S
     for name in ("version", "made by", "finished", *counts, "words", "readable until", *tags):
         right = name in ("version", "words", *counts)
         justify: Literal["left", "right"] = "right" if right else "left"
-        table.add_column(name.replace("_", " "), justify=justify, style=OUTCOMES.get(name), overflow="fold")
+        table.add_column(name.replace("_", " "), justify=justify, style=OUTCOME_STYLES.get(name), overflow="fold")
     for row in versions:
         made_by = " ".join(filter(None, (row["name"], row["pass_name"])))
         finished = str(row["finished_at"])[:16].replace("T", " ")
@@ -177,7 +180,7 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
     for row in life["versions"]:
         console.print()
         console.print(_stage(row))
-        _operations(console, row["ops"] or [])
+        operations(console, row["ops"] or [])
         _programs(console, [item for item in life["programs"] if item["pass_name"] == row["pass_name"]])
         if row["text"] is not None and row["text"] != before:
             console.print()
@@ -185,7 +188,7 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
         before = row["text"] if row["text"] is not None else before
     if life["versions"] and life["versions"][-1]["text"] == source["text"]:
         console.print()
-        console.print(Text(source["text"]))
+        console.print(Text(visible(source["text"])))
     return None
 
 
@@ -193,7 +196,9 @@ def _stage(row: dict[str, Any]) -> Text:
     outcome, number = row["outcome"], (f"version {row['version']}", "bold")
     if row["pass_name"] is None:
         return Text.assemble(number, "  ingested")
-    line = Text.assemble(number, f"  {row['pass_name']}: ", (outcome.replace("_", " "), OUTCOMES.get(outcome, "")))
+    line = Text.assemble(
+        number, f"  {row['pass_name']}: ", (outcome.replace("_", " "), OUTCOME_STYLES.get(outcome, ""))
+    )
     if row["reason"]:
         line.append(f" ({row['reason']})")
     if row["words_before"] is not None:
@@ -201,11 +206,12 @@ def _stage(row: dict[str, Any]) -> Text:
     return line
 
 
-def _operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
+def operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
+    """List operations with their fates, one a line."""
     for op in ops:
         sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")
         why = f"  {op['reason']}" if op["reason"] else ""
-        line = Text.assemble("  ", (sign, style), f" {call(op)}", (why, "dim"))
+        line = Text.assemble("  ", (sign, style), " ", cell(write(operation(op))), (why, "dim"))
         console.print(line, no_wrap=True, overflow="ellipsis")
 
 
@@ -224,20 +230,6 @@ def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
                 "  ", ("?", "yellow"), f" {cell(problem['text']).plain}", (f"  {problem['reason']}", "dim")
             )
             console.print(line, no_wrap=True, overflow="ellipsis")
-
-
-def call(op: dict[str, Any]) -> str:
-    """Write an operation as the language does.
-
-    >>> call({"op": "remove_lines", "line_start": 0, "line_end": 4})
-    'remove_lines(line_start=0, line_end=4)'
-    """
-    if op["op"] == "remove_lines":
-        return f"remove_lines(line_start={op['line_start']}, line_end={op['line_end']})"
-    if op["op"] == "normalize":
-        quoted = (json.dumps(op[name], ensure_ascii=False) for name in ("source", "target"))
-        return "normalize(source_str={}, target_str={})".format(*quoted)
-    return f"{op['op']}()"
 
 
 def compared(options: Invocation, passes: Sequence[dict[str, Any]]) -> None:
@@ -303,7 +295,7 @@ def cell(value: object, *, thousands: bool = False) -> Text:
     if isinstance(value, bool):
         return Text("true" if value else "false")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    flat = "".join(character if character.isprintable() else _visible(character) for character in text[:LONGEST_CELL])
+    flat = visible(text[:LONGEST_CELL]).replace("\n", "↵").replace("\t", " ")
     return Text(f"{flat}…" if len(text) > LONGEST_CELL else flat)
 
 
@@ -336,7 +328,3 @@ def _plain(value: object) -> object:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _visible(character: str) -> str:
-    return {"\n": "↵", "\t": " ", "\r": "␍"}.get(character, "�")

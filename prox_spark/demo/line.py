@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prox_spark import pipeline
 from prox_spark.demo.second import Written, write
+from prox_spark.program.operations import OUTCOMES
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
@@ -118,7 +119,7 @@ def _result(lake: Lake, name: str, version: int) -> PassResult:
     ).collect()
     counts = {row["outcome"]: int(row["documents"]) for row in rows}
     words = {key: sum(int(row[key] or 0) for row in rows) for key in ("words_before", "words_after")}
-    fates = {outcome: counts.get(outcome, 0) for outcome in ("kept", "edited", "dropped", "failed")}
+    fates = {outcome: counts.get(outcome, 0) for outcome in OUTCOMES if outcome != "not_run"}
     return PassResult(name, version, **fates, **words)
 
 

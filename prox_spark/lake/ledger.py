@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from prox_spark.lake import schema, views
 from prox_spark.lake.tables import Commit, Lake
-from prox_spark.lake.views import COUNTS
+from prox_spark.program.operations import OUTCOMES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -119,7 +119,7 @@ def counted(rows: DataFrame) -> dict[str, int]:
         F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after")
     )
     found = {row["outcome"]: row for row in sums.collect()}
-    counts = {name: int(found[name]["n"]) if name in found else 0 for name in COUNTS}
+    counts: dict[str, int] = {name: int(found[name]["n"]) if name in found else 0 for name in OUTCOMES}
     for name in ("before", "after"):
         counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
     return counts
@@ -128,7 +128,7 @@ def counted(rows: DataFrame) -> dict[str, int]:
 def outcomes() -> tuple[Column, ...]:
     """Give the counts of `outcome_counts` as aggregates, for an observation of corpus rows as they are written."""
     return (
-        *(F.count_if(F.col("outcome") == name).alias(name) for name in COUNTS),
+        *(F.count_if(F.col("outcome") == name).alias(name) for name in OUTCOMES),
         *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")),
     )
 

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prox_spark.program.operations import OUTCOMES
+
 if TYPE_CHECKING:
     from pyspark.sql import Row
 
     from prox_spark.lake.tables import Lake
-
-COUNTS = ("kept", "edited", "dropped", "failed", "not_run")
-"""The outcomes, in the order in which they are counted and shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def _exploded(inner: str, version: int) -> str:
 
 
 def _versions(lake: Lake) -> str:
-    names = (*COUNTS, "words_before", "words_after")
+    names = (*OUTCOMES, "words_before", "words_after")
     numbers = ", ".join(f"CAST(get_json_object(counts, '$.{name}') AS BIGINT) AS {name}" for name in names)
     tags = f"SELECT version, array_sort(collect_list(tag)) AS tags FROM ({tags_query(lake)}) GROUP BY version"
     return (

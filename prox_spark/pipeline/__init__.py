@@ -24,10 +24,10 @@ from prox_spark.errors import LakeError
 from prox_spark.lake import ledger, tables, views
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
-from prox_spark.lake.views import COUNTS
 from prox_spark.passes import Pass
 from prox_spark.pipeline import catch_up
 from prox_spark.pipeline import probe as probing
+from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark import accelerator, gpus
 from prox_spark.spark.session import parallelism, shares_disk
 from prox_spark.spark.tally import Tally, watched
@@ -249,13 +249,13 @@ def _apply(lake: Lake, pass_name: str, config: Config, progress: Progress | None
     total = lake.count("corpus")
     tell(progress, f"apply {pass_name}", 0, total)
     rows, touched = catch_up.applied(lake, passes, version=before, run_id=started.run_id)
-    version, counts = None, dict.fromkeys((*COUNTS, "words_before", "words_after"), 0)
+    version, counts = None, dict.fromkeys((*OUTCOMES, "words_before", "words_after"), 0)
     if touched:
         inside, seen = tables.predicate(touched), Observation()
         written = rows.where(inside).observe(seen, *ledger.outcomes())
         version = lake.replace(written, started.commit(), where=inside, after=before)
         counts = {name: int(number) for name, number in seen.get.items()}
-    if sum(counts[name] for name in COUNTS) != total:  # some partitions were not touched
+    if sum(counts[name] for name in OUTCOMES) != total:  # some partitions were not touched
         counts = ledger.outcome_counts(lake, version)
     tell(progress, f"apply {pass_name}", total, total)
     if version is not None:
@@ -382,7 +382,7 @@ def _outcomes(lake: Lake, counted: dict[str, int], version: int | None, *, first
     if version is None:
         return {}
     if first:
-        return {**dict.fromkeys((*COUNTS, "words_before", "words_after"), 0), "not_run": counted["documents"]}
+        return {**dict.fromkeys((*OUTCOMES, "words_before", "words_after"), 0), "not_run": counted["documents"]}
     return ledger.outcome_counts(lake, version)
 
 

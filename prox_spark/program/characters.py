@@ -6,6 +6,7 @@ does: the same text and program must give the same bytes anywhere, forever. The 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -146,6 +147,21 @@ UNSPACED: Ranges = (
 
 RESERVED: Ranges = ((0xFDD0, 0xFDEF),)
 """Noncharacters that the executors mark places with; a text or program that holds one gets no `normalize`."""
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""Put a sign in the place of each character that must not reach a terminal or a page as it is.
+
+    Those are control characters but tab and line feed, characters that turn the direction of what follows, and halves
+    of surrogate pairs.
+
+    >>> visible("red: \x1b[31m\r\n")
+    'red: �[31m␍\n'
+    """
+    return _CONTROL.sub("\ufffd", text.replace("\r", "\u240d"))
 
 
 def regex_class(ranges: Sequence[tuple[int, int]], flavour: Flavour = "python") -> str:

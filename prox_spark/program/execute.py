@@ -23,8 +23,8 @@ from prox_spark.program.operations import (
     Policy,
     Scope,
 )
-from prox_spark.program.parse import parse
-from prox_spark.program.reference import execute_reference, parse_reference
+from prox_spark.program.reference import execute_reference
+from prox_spark.program.stored import read
 from prox_spark.program.words import count_words
 
 _BLANK = characters(WHITESPACE)
@@ -65,17 +65,16 @@ def execute(
 
 def chunk_program(chunk: Scope | None, completion: str, *, finish_reason: str | None = None) -> ChunkProgram:
     """Parse `completion` in both modes; `chunk` None makes it a program of the whole document."""
-    program = parse(completion, finish_reason=finish_reason)
-    operations, errors = parse_reference(completion)
+    readings = read(completion, finish_reason=finish_reason)
     return ChunkProgram(
         chunk_index=None if chunk is None else chunk.index,
         scope_start=None if chunk is None else chunk.line_start,
         scope_end=None if chunk is None else chunk.line_end,
         completion=completion,
-        operations=program.operations,
-        problems=len(program.problems),
-        reference_operations=operations,
-        reference_errors=errors,
+        operations=readings.operations,
+        problems=len(readings.problems),
+        reference_operations=readings.reference_operations,
+        reference_errors=readings.reference_errors,
     )
 
 
@@ -111,7 +110,7 @@ def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:
     keeps = any(operation.op in _KEEPS for operation in operations)
     drops = any(operation.op == "drop_doc" for operation in operations)
     fates = tuple(
-        _fate(chunk, operation, _wrong_in_answer(operation, keeps=keeps))
+        chunk.fate(operation, rejected=_wrong_in_answer(operation, keeps=keeps))
         for chunk in chunks
         for operation in chunk.operations
     )
@@ -129,7 +128,7 @@ def _wrong_in_answer(operation: Operation, *, keeps: bool) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """Hold what a program does to its lines `first`..`last`: their new text, the ranges to remove, and every fate."""
+    """What a program does to its lines `first`..`last`: their new text, the ranges to remove, and every fate."""
 
     first: int
     last: int
@@ -153,7 +152,7 @@ def _edit_chunk(lines: list[str], words: list[int], chunk: ChunkProgram, policy:
     ranges: list[tuple[int, int]] = []
     for index, operation in enumerate(chunk.operations):
         if index in refused:
-            fates.append(_fate(chunk, operation, refused[index]))
+            fates.append(chunk.fate(operation, rejected=refused[index]))
         elif index in places:
             fates.append(_normalized(chunk, operation, *places[index]))
         elif operation.op == "remove_lines":
@@ -161,9 +160,9 @@ def _edit_chunk(lines: list[str], words: list[int], chunk: ChunkProgram, policy:
             fates.append(fate)
             ranges.extend(found)
         else:
-            fates.append(_fate(chunk, operation))
+            fates.append(chunk.fate(operation))
     if _over_budget(fates, chunk.problems, policy):
-        return _Edit(first, last, own, [], [_refuse(fate) for fate in fates])
+        return _Edit(first, last, own, [], [fate.refused() for fate in fates])
     return _Edit(first, last, replaced.split("\n") if normalizes and own else own, ranges, fates)
 
 
@@ -189,46 +188,21 @@ def _removed(
     start, end = operation.line_start, operation.line_end
     first, last = scope
     if start is None or end is None or start > end or not first <= start <= last:
-        return _fate(chunk, operation, "outside_chunk"), []
+        return chunk.fate(operation, rejected="outside_chunk"), []
     clipped = min(end, last)
-    fate = _fate(chunk, operation, found=clipped - start + 1, words_removed=words[clipped + 1] - words[start])
-    return (replace(fate, reason="clipped") if clipped < end else fate), [(start, clipped)]
+    reason = "clipped" if clipped < end else None
+    gone = words[clipped + 1] - words[start]
+    return chunk.fate(operation, reason=reason, found=clipped - start + 1, words_removed=gone), [(start, clipped)]
 
 
 def _normalized(chunk: ChunkProgram, operation: Operation, rejected: str | None, found: int) -> AppliedOperation:
     fewer = count_words(operation.source or "") - count_words(operation.target or "") if found else 0
-    return _fate(chunk, operation, rejected, found=found, words_removed=found * max(0, fewer))
+    return chunk.fate(operation, rejected=rejected, found=found, words_removed=found * max(0, fewer))
 
 
 def _over_budget(fates: list[AppliedOperation], problems: int, policy: Policy) -> bool:
     wrong = problems + sum(fate.status == "rejected" for fate in fates)
     return wrong > policy.max_rejected_share * (problems + len(fates))
-
-
-def _fate(
-    chunk: ChunkProgram,
-    operation: Operation,
-    rejected: str | None = None,
-    *,
-    found: int = 0,
-    words_removed: int = 0,
-) -> AppliedOperation:
-    return AppliedOperation(
-        operation=operation,
-        chunk_index=chunk.chunk_index,
-        scope_start=chunk.scope_start,
-        scope_end=chunk.scope_end,
-        status="applied" if rejected is None else "rejected",
-        reason=rejected,
-        found=found,
-        words_removed=words_removed,
-    )
-
-
-def _refuse(fate: AppliedOperation) -> AppliedOperation:
-    if fate.status == "rejected":
-        return fate
-    return replace(fate, status="rejected", reason="mostly_rejected", found=0, words_removed=0)
 
 
 def _outcome(

@@ -5,14 +5,17 @@ Values only; `parse` makes operations out of text, `execute` gives them a meanin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, get_args
 
 Mode = Literal["strict", "reference"]
 Level = Literal["document", "chunk"]
 OperationName = Literal["keep_doc", "drop_doc", "keep_chunk", "remove_lines", "normalize"]
 Outcome = Literal["kept", "edited", "dropped", "failed", "not_run"]
 Status = Literal["applied", "rejected"]
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+"""Every outcome, in the order in which tables and screens show them."""
 
 PROBLEM_REASONS = (
     "not_an_operation",  # prose, or anything that is not `name(`
@@ -52,7 +55,6 @@ DOCUMENT_REASONS = (
     "too_little_kept",  # policy.min_kept_share (strict), or the reference's rule of five percent
     "unknown_answer",  # a document answer that is neither keep nor drop: kept and counted
     "too_many_errors",  # reference only: two errors or more give the original text back
-    "no_program",  # not_run: the pass has no program for this text yet
     "engine_error",  # failed: programs.error says what happened
 )
 """Values of `corpus.reason`; NULL where there is nothing to say."""
@@ -60,7 +62,7 @@ DOCUMENT_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Hold one typed operation; `line_start` and `line_end` are inclusive and 0-based over the whole document."""
+    """One typed operation; `line_start` and `line_end` are inclusive and 0-based over the whole document."""
 
     op: OperationName
     line_start: int | None = None
@@ -71,7 +73,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Hold one line of a completion that is not an operation.
+    """One line of a completion that is not an operation.
 
     Attributes:
         line: 0-based line of the completion.
@@ -86,7 +88,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Hold what a completion says: its operations in order, and the lines that are none."""
+    """What a completion says: its operations in order, and the lines that are none."""
 
     operations: tuple[Operation, ...]
     problems: tuple[Problem, ...] = ()
@@ -94,7 +96,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class AppliedOperation:
-    """Hold one operation with its fate.
+    """One operation with its fate.
 
     Attributes:
         chunk_index: The chunk whose program holds it; None for a program of the whole document.
@@ -115,10 +117,16 @@ class AppliedOperation:
     found: int
     words_removed: int
 
+    def refused(self) -> AppliedOperation:
+        """Take the operation back because the program around it is not trusted."""
+        if self.status == "rejected":
+            return self
+        return replace(self, status="rejected", reason="mostly_rejected", found=0, words_removed=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Hold what a program made of a text; `text` is None when the document is dropped."""
+    """What a program made of a text; `text` is None when the document is dropped."""
 
     text: str | None
     outcome: Outcome
@@ -130,7 +138,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Say how programs are executed; part of the identity of a corpus version.
+    """How programs are executed; part of the identity of a corpus version.
 
     Attributes:
         mode: `strict`, or `reference` for what the published executor does, byte for byte (the rest is then unused).
@@ -152,24 +160,24 @@ class Policy:
 
 
 class Scope(Protocol):
-    """Name the lines that a program was written for; a `chunks.Chunk` is one."""
+    """The lines that a program was written for; a `chunks.Chunk` is one."""
 
     @property
     def index(self) -> int:
-        """Give the chunk's place in its document."""
+        """The chunk's place in its document."""
 
     @property
     def line_start(self) -> int:
-        """Give the first line, inclusive and 0-based over the whole document."""
+        """The first line, inclusive and 0-based over the whole document."""
 
     @property
     def line_end(self) -> int:
-        """Give the last line, inclusive."""
+        """The last line, inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkProgram:
-    """Hold the program of one chunk, ready to execute: what `programs.chunks` stores, one value a chunk.
+    """The program of one chunk, ready to execute: what `programs.chunks` stores, one value a chunk.
 
     Attributes:
         chunk_index: Which chunk; None for a program of the whole document.
@@ -190,6 +198,27 @@ class ChunkProgram:
     problems: int = 0
     reference_operations: tuple[Operation, ...] = ()
     reference_errors: int = 0
+
+    def fate(
+        self,
+        operation: Operation,
+        *,
+        rejected: str | None = None,
+        reason: str | None = None,
+        found: int = 0,
+        words_removed: int = 0,
+    ) -> AppliedOperation:
+        """Say what became of one of the program's operations: rejected for a reason, or applied, as a rule without."""
+        return AppliedOperation(
+            operation=operation,
+            chunk_index=self.chunk_index,
+            scope_start=self.scope_start,
+            scope_end=self.scope_end,
+            status="applied" if rejected is None else "rejected",
+            reason=rejected or reason,
+            found=found,
+            words_removed=words_removed,
+        )
 
 
 MAX_LINE = 2**31 - 1

@@ -19,7 +19,6 @@ is left out; line numbers are clamped to 32 bits, so two ranges beyond that coun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from prox_spark.program.operations import (
@@ -31,6 +30,7 @@ from prox_spark.program.operations import (
     Operation,
     Problem,
 )
+from prox_spark.program.ranges import merged
 
 MAX_ERRORS = 2
 """From this many errors on, the program is ignored."""
@@ -113,7 +113,7 @@ def execute_reference(text: str, chunks: Sequence[ChunkProgram], level: Level) -
         return _execute_document(text, chunks)
     words_before = len(text.split())
     if words_before == 0:
-        fates = tuple(_refuse(fate) for fate in _edit(text, chunks)[1])
+        fates = tuple(fate.refused() for fate in _edit(text, chunks)[1])
         return Execution(text, "kept", None, fates, 0, 0)
     edited, fates = _edit(text, chunks)
     errors = count_errors(text, chunks)
@@ -123,7 +123,7 @@ def execute_reference(text: str, chunks: Sequence[ChunkProgram], level: Level) -
     if words_after <= MIN_WORDS:
         return Execution(None, "dropped", "too_few_words", fates, words_before, 0)
     if errors >= MAX_ERRORS:
-        refused = tuple(_refuse(fate) for fate in fates)
+        refused = tuple(fate.refused() for fate in fates)
         return Execution(text, "kept", "too_many_errors", refused, words_before, words_before)
     return Execution(edited, "kept" if edited == text else "edited", None, fates, words_before, words_after)
 
@@ -132,7 +132,7 @@ def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:
     """Drop the document if the letters "drop" stand anywhere in the answer, and keep it otherwise."""
     drops = [("drop" in chunk.completion) for chunk in chunks]
     fates = tuple(
-        _fate(chunk, Operation("drop_doc" if drop else "keep_doc")) for chunk, drop in zip(chunks, drops, strict=True)
+        chunk.fate(Operation("drop_doc" if drop else "keep_doc")) for chunk, drop in zip(chunks, drops, strict=True)
     )
     words = len(text.split())
     if any(drops):
@@ -144,13 +144,8 @@ def count_errors(text: str, chunks: Sequence[ChunkProgram]) -> int:
     """Count the errors of the published code: those of its parser, and merged ranges that leave the text."""
     n_lines = text.count("\n") + 1
     errors = sum(chunk.reference_errors for chunk in chunks)
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(_intervals(chunks), key=lambda interval: interval[0]):
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return errors + sum(1 for start, end in merged if start >= n_lines or end >= n_lines)
+    intervals = sorted(_intervals(chunks), key=lambda interval: interval[0])
+    return errors + sum(1 for start, end in merged(intervals) if start >= n_lines or end >= n_lines)
 
 
 def _intervals(chunks: Sequence[ChunkProgram]) -> list[tuple[int, int]]:
@@ -188,14 +183,14 @@ def _replace(text: str, chunk: ChunkProgram, operation: Operation, limit: int) -
     source, target = operation.source or "", operation.target or ""
     guarded = operation.target is not None and source == " "
     if not source or guarded:
-        return text, _fate(chunk, operation, rejected="blank_source")
+        return text, chunk.fate(operation, rejected="blank_source")
     found = text.count(source)
     if found == 0:
-        return text, _fate(chunk, operation, rejected="not_found")
+        return text, chunk.fate(operation, rejected="not_found")
     if len(text) + found * (len(target) - len(source)) > limit:
-        return text, _fate(chunk, operation, rejected="grows")
+        return text, chunk.fate(operation, rejected="grows")
     removed = found * max(0, len(source.split()) - len(target.split()))
-    return text.replace(source, target), _fate(chunk, operation, found=found, words=removed)
+    return text.replace(source, target), chunk.fate(operation, found=found, words_removed=removed)
 
 
 def _remove(chunk: ChunkProgram, operation: Operation, words: list[int], edges: list[int]) -> AppliedOperation:
@@ -205,35 +200,8 @@ def _remove(chunk: ChunkProgram, operation: Operation, words: list[int], edges: 
     end = last if operation.line_end is None else operation.line_end
     first, final = max(0, start), min(last, end)
     if first > final:
-        return _fate(chunk, operation, rejected="outside_chunk")
+        return chunk.fate(operation, rejected="outside_chunk")
     edges[first] += 1
     edges[final + 1] -= 1
     clipped = "clipped" if start < 0 or end > last else None
-    return _fate(chunk, operation, reason=clipped, found=final - first + 1, words=words[final + 1] - words[first])
-
-
-def _fate(
-    chunk: ChunkProgram,
-    operation: Operation,
-    *,
-    rejected: str | None = None,
-    reason: str | None = None,
-    found: int = 0,
-    words: int = 0,
-) -> AppliedOperation:
-    return AppliedOperation(
-        operation=operation,
-        chunk_index=chunk.chunk_index,
-        scope_start=chunk.scope_start,
-        scope_end=chunk.scope_end,
-        status="applied" if rejected is None else "rejected",
-        reason=rejected or reason,
-        found=found,
-        words_removed=words,
-    )
-
-
-def _refuse(fate: AppliedOperation) -> AppliedOperation:
-    if fate.status == "rejected":
-        return fate
-    return replace(fate, status="rejected", reason="mostly_rejected", found=0, words_removed=0)
+    return chunk.fate(operation, reason=clipped, found=final - first + 1, words_removed=words[final + 1] - words[first])

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prox_spark.errors import SessionError
+from prox_spark.program.characters import visible
 
 # Placeholder → CSS variable. Any colour will do that no chart would use by itself.
 VARIABLES = {
@@ -34,7 +35,6 @@ VARIABLES = {
     "#010212": "--series-6",
 }
 PLACEHOLDERS = {variable.removeprefix("--"): placeholder for placeholder, variable in VARIABLES.items()}
-OUTCOMES = ("kept", "edited", "dropped", "failed", "not_run")
 WIDTH = 760
 LONGEST_LABEL = 24
 PADDING = {"left": 28, "right": 12, "top": 5, "bottom": 5}
@@ -190,5 +190,5 @@ def _themed(svg: str) -> str:
 
 
 def _label(text: str) -> str:
-    text = "".join(character if character.isprintable() else "�" for character in text).strip()
+    text = visible(text).strip()
     return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from prox_spark.program.characters import visible
+
 CONTEXT = 3
 """Lines of a longer unchanged run that are shown at its ends."""
 
@@ -14,8 +16,6 @@ PAIRABLE = 0.5
 """A removed and an added line that share more than this are shown as one line that was edited."""
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What must not reach a page as it is: control characters, and those that turn the direction of what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,9 @@ def _words(old: str, new: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tupl
     for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
         for side, words in ((sides[0], was[start:end]), (sides[1], now[new_start:new_end])):
             if words:
-                side.append((clean("".join(words)), tag != "equal"))
+                side.append((visible("".join(words)), tag != "equal"))
     return tuple(sides[0]), tuple(sides[1])
 
 
 def _whole(line: str) -> tuple[tuple[str, bool], ...]:
-    return ((clean(line), False),)
-
-
-def clean(text: str) -> str:
-    """Put a sign in the place of each character that must not reach a page."""
-    return CONTROL.sub("�", text)
+    return ((visible(line), False),)

@@ -13,6 +13,7 @@ from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
 from prox_spark.lake import views
 from prox_spark.lake.tables import Lake
+from prox_spark.program.operations import OUTCOMES
 from prox_spark.stages import diff as comparing
 from prox_spark.stages.apply import unrefined
 
@@ -112,7 +113,7 @@ def _executed(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for item in made:
         rows = lake.read("corpus", item.read).where(F.col("run_id") == item.run_id)
-        counts = [F.count_if(F.col("outcome") == name).alias(name) for name in views.COUNTS]
+        counts = [F.count_if(F.col("outcome") == name).alias(name) for name in OUTCOMES]
         words = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")]
         for row in _rows(rows.groupBy("source").agg(*counts, *words).orderBy("source")):
             key = item.pass_name, row["source"]
@@ -146,7 +147,7 @@ def _passes(made: tuple[views.Made, ...], executed: list[dict[str, Any]]) -> lis
     found: dict[str, dict[str, Any]] = {}
     for item in made:
         mine = [row for row in executed if row["pass_name"] == item.pass_name]
-        sums = {name: sum(row[name] for row in mine) for name in (*views.COUNTS, "words_before", "words_after")}
+        sums = {name: sum(row[name] for row in mine) for name in (*OUTCOMES, "words_before", "words_after")}
         versions = sorted({version for row in mine for version in row["versions"]})
         found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes[-1], **sums}
     return list(found.values())

@@ -9,8 +9,11 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from prox_spark.errors import SessionError
+from prox_spark.program.characters import visible
+from prox_spark.program.stored import operation
+from prox_spark.program.write import write
 from prox_spark.report import charts
-from prox_spark.report.differences import blocks, clean
+from prox_spark.report.differences import blocks
 
 if TYPE_CHECKING:
     from prox_spark.report.facts import Facts
@@ -30,13 +33,13 @@ def render(facts: Facts) -> str:
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: clean(value) if type(value) is str else value,  # not what is markup already
+        finalize=lambda value: visible(value) if type(value) is str else value,  # not what is markup already
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "share": _share, "time": _time, "clock": _clock, "pretty": _pretty}
     environment.filters["money"] = _money
-    environment.filters["call"] = _call
+    environment.filters["call"] = lambda row: write(operation(row))
     script = _asset("script.js")
     drawn = {name: markupsafe.Markup(svg) for name, svg in _charts(facts).items()}
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -127,13 +130,3 @@ def _clock(seconds: float | None) -> str:
 
 def _pretty(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-
-
-def _call(op: dict[str, Any]) -> str:
-    if op["op"] == "remove_lines":
-        return f"remove_lines({op['line_start']}, {op['line_end']})"
-    if op["op"] == "normalize":
-        return (
-            f"normalize({json.dumps(op['source'], ensure_ascii=False)}, {json.dumps(op['target'], ensure_ascii=False)})"
-        )
-    return f"{op['op']}()"

@@ -22,8 +22,7 @@ from prox_spark.chunks import Chunk, Tokenizer
 from prox_spark.config import ModelSettings
 from prox_spark.engines import Completion, Engine, Prompt, stream
 from prox_spark.lake import schema
-from prox_spark.program import parse
-from prox_spark.program.reference import parse_reference
+from prox_spark.program.stored import read
 from prox_spark.spark import gpus
 
 if TYPE_CHECKING:
@@ -211,34 +210,19 @@ def _program(sha256: str, chunks: list[dict[str, Any]], pass_: Pass) -> dict[str
 
 
 def _chunk(chunk: Chunk, completion: Completion | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "chunk_index": chunk.index,
-        "line_start": chunk.line_start,
-        "line_end": chunk.line_end,
-        "ops": [],
-        "problems": [],
-        "reference_ops": [],
-        "reference_errors": 0,
-    }
+    place = {"chunk_index": chunk.index, "line_start": chunk.line_start, "line_end": chunk.line_end}
     if completion is None:
-        return fields | {"finish_reason": "skipped", "error": f"its {chunk.tokens} tokens do not fit the prompt"}
-    parsed = parse(completion.text, finish_reason=completion.finish_reason)
-    reference_ops, reference_errors = parse_reference(completion.text)
-    return fields | {
+        error = f"its {chunk.tokens} tokens do not fit the prompt"
+        return {**place, **read(None).columns(), "finish_reason": "skipped", "error": error}
+    return {
+        **place,
+        **read(completion.text, finish_reason=completion.finish_reason).columns(),
         "completion": completion.text,
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.prompt_tokens,
         "output_tokens": completion.output_tokens,
         "error": completion.error,
-        "ops": [_fields(item) for item in parsed.operations],
-        "problems": [_fields(item) for item in parsed.problems],
-        "reference_ops": [_fields(item) for item in reference_ops],
-        "reference_errors": reference_errors,
     }
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _writer(

@@ -11,6 +11,8 @@ from prox_spark import profiles
 from prox_spark.chunks import Chunk, Tokenizer
 from prox_spark.profiles import Profile
 from prox_spark.program import Operation, parse
+from prox_spark.program.ranges import runs
+from prox_spark.program.write import write, write_chunk, write_removals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +41,9 @@ def from_labels(text: str, keep: Sequence[bool], profile: Profile, tokenizer: To
     """Make the pairs of a text whose lines are labelled."""
     for chunk, prompt in profiles.prompts(profile, text, tokenizer):
         if prompt is not None:
-            ranges = _ranges(keep, chunk)
-            yield Pair(prompt.text, prompt.token_ids, _program([Operation("remove_lines", a, b) for a, b in ranges]))
+            lines = range(chunk.line_start, chunk.line_end + 1)
+            gone = runs(line for line in lines if not keep[line])
+            yield Pair(prompt.text, prompt.token_ids, write_removals(gone))
 
 
 def from_program(text: str, program: str, profile: Profile, tokenizer: Tokenizer) -> Iterator[Pair]:
@@ -53,11 +56,11 @@ def from_program(text: str, program: str, profile: Profile, tokenizer: Tokenizer
         if prompt is None:
             continue
         if profile.level == "document":
-            said = [item for item in operations if item.op in ("keep_doc", "drop_doc")]
-            yield Pair(prompt.text, prompt.token_ids, f"{said[0].op}()" if said else "keep_doc()")
+            verdicts = [item for item in operations if item.op in ("keep_doc", "drop_doc")]
+            yield Pair(prompt.text, prompt.token_ids, write(verdicts[0] if verdicts else Operation("keep_doc")))
         else:
             own = [part for item in operations if (part := _within(item, chunk)) is not None]
-            yield Pair(prompt.text, prompt.token_ids, _program(own))
+            yield Pair(prompt.text, prompt.token_ids, write_chunk(own))
 
 
 def frame(rows: DataFrame, profile: Profile, load: Callable[[], Tokenizer]) -> DataFrame:
@@ -95,29 +98,3 @@ def _within(operation: Operation, chunk: Chunk) -> Operation | None:
         return None
     start, end = max(operation.line_start, chunk.line_start), min(operation.line_end, chunk.line_end)
     return Operation("remove_lines", start, end) if start <= end else None
-
-
-def _ranges(keep: Sequence[bool], chunk: Chunk) -> list[tuple[int, int]]:
-    ranges: list[tuple[int, int]] = []
-    for line in range(chunk.line_start, chunk.line_end + 1):
-        if keep[line]:
-            continue
-        if ranges and ranges[-1][1] == line - 1:
-            ranges[-1] = (ranges[-1][0], line)
-        else:
-            ranges.append((line, line))
-    return ranges
-
-
-def _program(operations: Sequence[Operation]) -> str:
-    return "\n".join(map(_written, operations)) or "keep_chunk()"
-
-
-def _written(operation: Operation) -> str:
-    if operation.op == "remove_lines":
-        return f"remove_lines(start={operation.line_start}, end={operation.line_end})"
-    return f'normalize(source_str="{_quoted(operation.source)}", target_str="{_quoted(operation.target)}")'
-
-
-def _quoted(text: str | None) -> str:
-    return (text or "").replace("\\", "\\\\").replace('"', '\\"')

@@ -170,6 +170,7 @@ def test_a_sample_replays_so_many_documents_and_counts_all(lake: Lake) -> None:
 
 
 def test_a_chunk_that_was_never_asked_about_holds_nothing() -> None:
-    skipped = {"completion": None, "ops": [], "problems": [], "reference_ops": [], "reference_errors": 0}
+    parsed = {"ops": [], "problems": [], "reference_ops": [], "reference_errors": 0}
+    skipped = {"completion": None, "finish_reason": "skipped", **parsed}
     assert other_than_parsed(skipped) == ""
     assert other_than_parsed({**skipped, "ops": [{"op": "keep_doc"}]}) == "ops"

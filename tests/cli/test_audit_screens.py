@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,12 +13,14 @@ from prox_spark.audit.restore import RestoreSummary
 from prox_spark.audit.verify import Verification
 from prox_spark.cli import audit_screens
 from prox_spark.cli.invocation import Invocation
+from prox_spark.program import Operation
+from prox_spark.stages.diff import CHANGES
 
 PEOPLE = Invocation()
 
 
 def counted(**changes: Any) -> dict[str, Any]:
-    names = ("documents", *audit_screens.CHANGES, "words_before", "words_after")
+    names = ("documents", *CHANGES, "words_before", "words_after")
     return {**dict.fromkeys(names, 0), **changes}
 
 
@@ -46,7 +49,7 @@ def test_a_dropped_document_is_shown_by_its_beginning(capsys: pytest.CaptureFixt
     found = {"doc_id": "a" * 64, "url": None, "a": 0, "b": 2}
     before, after = (
         {"text": "x\n" * 20, "ops": None},
-        {"text": None, "ops": [{"op": "drop_doc", "status": "applied", "reason": None}]},
+        {"text": None, "ops": [{**asdict(Operation("drop_doc")), "status": "applied", "reason": None}]},
     )
     audit_screens.one_document(PEOPLE, {**found, "before": before, "after": after})
     shown = capsys.readouterr().out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,6 +15,7 @@ from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import Answer
 from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
 from prox_spark.pipeline.plan import Plan
+from prox_spark.program import Operation
 
 INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
 REFINED = RefineSummary("r2", "doc", 1190, 2, 1, 8000, 2000, seconds=10.0)
@@ -134,8 +135,8 @@ def test_moments_and_bytes_have_a_form_in_json(capsys: pytest.CaptureFixture[str
 
 
 def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    op = {"op": "remove_lines", "line_start": 0, "line_end": 0, "status": "applied", "reason": None}
-    wrong = {"op": "normalize", "source": "zz", "target": "", "status": "rejected", "reason": "not_found"}
+    op = {**asdict(Operation("remove_lines", 0, 0)), "status": "applied", "reason": None}
+    wrong = {**asdict(Operation("normalize", source="\x1b[2J", target="")), "status": "rejected", "reason": "not_found"}
     first = {
         "version": 0,
         "pass_name": None,
@@ -163,9 +164,24 @@ def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.Ca
     shown = capsys.readouterr().out
     assert "version 0  ingested" in shown
     assert "version 1  chunk: edited, 3 words → 2" in shown
-    assert "✓ remove_lines(line_start=0, line_end=0)" in shown
-    assert '✗ normalize(source_str="zz", target_str="")  not_found' in shown
+    assert "✓ remove_lines(start=0, end=0)" in shown
+    assert '✗ normalize(source_str="�[2J", target_str="")  not_found' in shown
     assert "- Menu\n  A page." in shown
+
+
+def test_a_text_that_no_pass_changed_reaches_the_terminal_without_its_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    life = {
+        "document": {"doc_id": "ab", "url": None, "source": "c4", "snapshot": "en", "text": "one\x1b]0;own\x07\ntwo"},
+        "versions": [
+            {"version": 0, "pass_name": None, "outcome": "not_run", "reason": None, "ops": None}
+            | {"text": "one\x1b]0;own\x07\ntwo", "words_before": None, "words_after": None}
+        ],
+        "programs": [],
+    }
+    screens.document(PEOPLE, life)
+    assert capsys.readouterr().out.endswith("one�]0;own�\ntwo\n")
 
 
 def test_a_plan_says_what_a_pass_will_take(capsys: pytest.CaptureFixture[str]) -> None:

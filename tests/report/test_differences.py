@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_spark.report.differences import Block, blocks, clean
+from prox_spark.program.characters import visible
+from prox_spark.report.differences import Block, blocks
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "Home", "a line of words", "a line of other words", ""]), max_size=30)
 
@@ -40,4 +41,4 @@ def test_a_dropped_text_is_shown_by_its_beginning() -> None:
 
 
 def test_characters_that_could_harm_a_page_are_replaced() -> None:
-    assert clean("a\x00b\x1bc\u202ed\te") == "a�b�c�d\te"
+    assert visible("a\x00b\x1bc\u202ed\te") == "a�b�c�d\te"

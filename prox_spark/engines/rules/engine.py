@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 from prox_spark.chunks import WordTokenizer
 from prox_spark.engines.rules.quality import broken_rules, c4_line
 from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.program.operations import Operation
+from prox_spark.program.ranges import numbered_lines, runs
+from prox_spark.program.write import write_chunk
 
 if TYPE_CHECKING:
     from prox_spark.config import RuleSet
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 RULES_VERSION = 1
 """Part of the fingerprint: raise it with every change of what the rules answer."""
 
-_NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)
 _CITATION = re.compile(r"\[(?:[0-9]{1,3}|edit|citation needed)\]")
 _CITED = '.,;:!?"\u201d)'
 
@@ -77,19 +79,13 @@ def chunk_program(prompt: str) -> str:
     >>> chunk_program("[007]Home\n[008]About us\n[009]It rained all day long.[2]")
     'remove_lines(start=7, end=8)\nnormalize(source_str="[2]", target_str="")'
     """
-    lines = list(_numbered_lines(prompt))
-    goes = _removed([text for _, text in lines])
-    calls = [f"remove_lines(start={start}, end={end})" for start, end in _ranges(lines, goes)]
-    kept = [text for (_, text), gone in zip(lines, goes, strict=True) if not gone]
-    calls += [f'normalize(source_str="{mark}", target_str="")' for mark in _marks([text for _, text in lines], kept)]
-    return "\n".join(calls) or "keep_chunk()"
-
-
-def _numbered_lines(prompt: str) -> Iterator[tuple[int, str]]:
-    """Read the numbers and texts of a chunk; lines without a number belong to the wrapper of the prompt."""
-    for line in prompt.split("\n"):
-        if match := _NUMBERED.fullmatch(line):
-            yield int(match[1]), match[2]
+    lines = list(numbered_lines(prompt))
+    texts = [text for _, text in lines]
+    goes = _removed(texts)
+    ranges = runs(number for (number, _), gone in zip(lines, goes, strict=True) if gone)
+    kept = [text for text, gone in zip(texts, goes, strict=True) if not gone]
+    removals = [Operation("remove_lines", start, end) for start, end in ranges]
+    return write_chunk([*removals, *(Operation("normalize", source=mark, target="") for mark in _marks(texts, kept))])
 
 
 def _removed(texts: Sequence[str]) -> list[bool]:
@@ -106,23 +102,6 @@ def _removed(texts: Sequence[str]) -> list[bool]:
 def _breaks_a_rule(text: str) -> bool:
     bare = _CITATION.sub("", text)
     return c4_line(bare) is not None or "{" in bare or "lorem ipsum" in bare.lower()
-
-
-def _ranges(lines: Sequence[tuple[int, str]], goes: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Join the lines that go into ranges of consecutive numbers, both ends inclusive."""
-    start = end = None
-    for (number, _), gone in zip(lines, goes, strict=True):
-        if not gone:
-            continue
-        if start is None or end is None:
-            start = end = number
-        elif number == end + 1:
-            end = number
-        else:
-            yield start, end
-            start = end = number
-    if start is not None and end is not None:
-        yield start, end
 
 
 def _marks(texts: Sequence[str], kept: Sequence[str]) -> list[str]:

@@ -6,19 +6,18 @@ shares the fate of the line above it. A document prompt is answered `keep_doc()`
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
 
 from prox_spark.chunks import WordTokenizer
 from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.program.ranges import numbered_lines, runs
+from prox_spark.program.write import write_removals
 
 TAGGER_VERSION = 2
 """Part of the fingerprint: raise it with every change of what the same weights answer."""
-
-_NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)
 
 
 @contextmanager
@@ -65,30 +64,16 @@ class TaggerEngine:
         return "keep_doc()" if verdict.worth > 0 else "drop_doc()"
 
     def _chunk(self, prompt: str) -> str:
-        lines = list(_numbered_lines(prompt))
+        lines = list(numbered_lines(prompt))
         keep = iter(self._model.judge([text for _, text in lines if text.strip()]).keep)
-        calls = [f"remove_lines(start={a}, end={b})" for a, b in _ranges(lines, keep)]
-        return "\n".join(calls) or "keep_chunk()"
+        return write_removals(runs(_gone(lines, keep)))
 
 
-def _numbered_lines(prompt: str) -> Iterator[tuple[int, str]]:
-    """Read the numbers and texts of a chunk; lines without a number belong to the wrapper of the prompt."""
-    for line in prompt.split("\n"):
-        if match := _NUMBERED.fullmatch(line):
-            yield int(match[1]), match[2]
-
-
-def _ranges(lines: Sequence[tuple[int, str]], keep: Iterator[float]) -> list[tuple[int, int]]:
-    """Join the lines that go into ranges of consecutive numbers; `keep` has a value for each line that is not blank."""
-    ranges: list[tuple[int, int]] = []
+def _gone(lines: Iterable[tuple[int, str]], keep: Iterator[float]) -> Iterator[int]:
+    """Give the numbers of the lines that go; `keep` has a value for each line that is not blank."""
     goes = False
     for number, text in lines:
         if text.strip():
             goes = next(keep) <= 0
-        if not goes:
-            continue
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return ranges
+        if goes:
+            yield number

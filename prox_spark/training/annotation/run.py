@@ -18,6 +18,8 @@ from prox_spark.chunks import Chunk, WordTokenizer
 from prox_spark.errors import SourceError
 from prox_spark.profiles import Profile, prompts
 from prox_spark.program import execute, parse
+from prox_spark.program.ranges import merged
+from prox_spark.program.write import write_removals
 from prox_spark.training.annotation.client import Client
 from prox_spark.training.annotation.prompts import CHUNK_QUESTIONS, EDUCATION, EXTRACTION, chunk_prompt
 from prox_spark.training.annotation.settings import AnnotationSettings
@@ -65,17 +67,16 @@ def annotate_text(text: str, ask: Callable[[str], str], settings: AnnotationSett
         f"no {name} score" for name, value in (("education", education), ("extraction", extraction)) if value is None
     ]
     profile = Profile("annotation", "chunk", "raw", max_chunk_tokens=settings.chunk_words)
-    calls: list[str] = []
+    removals: list[tuple[int, int]] = []
     believed = False
     for chunk, _ in prompts(profile, text, WordTokenizer()):
-        said, wrong = _chunk(text, chunk, ask, settings)
+        ranges, wrong = _chunk(text, chunk, ask, settings)
         problems += wrong
-        if said is not None:
+        if ranges is not None:
             believed = True
-            calls += said
-    program = (
-        ("\n".join(calls) or "keep_chunk()") if believed and not any("chunk" in item for item in problems) else None
-    )
+            removals += ranges
+    whole = believed and not any("chunk" in problem for problem in problems)
+    program = write_removals(removals) if whole else None
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return Annotated(digest, education, extraction, verdict(education, extraction), program, tuple(problems))
 
@@ -87,8 +88,8 @@ def _score(answer: str) -> int | None:
 
 def _chunk(
     text: str, chunk: Chunk, ask: Callable[[str], str], settings: AnnotationSettings
-) -> tuple[list[str] | None, list[str]]:
-    """Ask the three questions about a chunk; its calls, or None with what is wrong."""
+) -> tuple[list[tuple[int, int]] | None, list[str]]:
+    """Ask the three questions about a chunk; the ranges of lines to remove, or None with what is wrong."""
     answers = [ask(chunk_prompt(question, chunk.prompt)) for question in CHUNK_QUESTIONS]
     parsed = [parse(answer) for answer in answers]
     if wrong := [problem.reason for program in parsed for problem in program.problems]:
@@ -96,26 +97,15 @@ def _chunk(
     ranges = {
         (op.line_start, op.line_end) for program in parsed for op in program.operations if op.op == "remove_lines"
     }
-    merged = _merged(sorted((a or 0, b or 0) for a, b in ranges))
-    calls = [f"remove_lines(start={start}, end={end})" for start, end in merged]
-    executed = execute(text, [(chunk, "\n".join(calls) or "keep_chunk()")])
+    removals = merged(sorted((start or 0, end or 0) for start, end in ranges))
+    executed = execute(text, [(chunk, write_removals(removals))])
     if any(fate.status == "rejected" for fate in executed.operations):
         return None, [f"chunk {chunk.index}: lines outside the chunk"]
     words = len(chunk.prompt.split())
     gone = sum(fate.words_removed for fate in executed.operations)
     if words and gone > settings.most_removed * words:
         return None, [f"chunk {chunk.index}: {gone} of about {words} words removed"]
-    return calls, []
-
-
-def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
+    return removals, []
 
 
 def annotate(settings: AnnotationSettings, ask: Callable[[str], str] | None = None) -> dict[str, int]:

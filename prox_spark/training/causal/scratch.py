@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from prox_spark import profiles
+from prox_spark.program.write import write_removals
 from prox_spark.training.recipes import Scratch
 
 _CALLS = ("keep_chunk()", "[doc]", "\n[/doc]", "\u2026", "keep_doc()", "drop_doc()")
@@ -75,7 +76,7 @@ def removals(scratch: Scratch) -> list[str]:
     >>> removals(Scratch(numbers=1))
     ['remove_lines(start=0, end=0)\n']
     """
-    return [f"remove_lines(start={number}, end={number})\n" for number in range(scratch.numbers)]
+    return [f"{write_removals([(number, number)])}\n" for number in range(scratch.numbers)]
 
 
 def comments(scratch: Scratch) -> list[str]:

@@ -11,7 +11,6 @@ import pytest
 from prox_spark.chunks import number_lines
 from prox_spark.engines import Prompt, TaggerEngine
 from prox_spark.engines.tagger import shipped_weights
-from prox_spark.engines.tagger.engine import _ranges
 from prox_spark.errors import EngineError
 from prox_spark.program import execute, parse
 
@@ -108,11 +107,6 @@ def test_a_page_longer_than_the_window_is_judged_to_its_end(engine: TaggerEngine
     lines = [*MENU, *(f"{line} {number}." for number in range(300) for line in PROSE), *FOOT]
     kept = refined(engine, lines) or ""
     assert kept.count("\n") > 1100 and "Privacy Policy" not in kept
-
-
-def test_ranges_follow_the_numbers_of_the_prompt() -> None:
-    lines = [(7, "a"), (8, ""), (9, "b"), (11, "c")]
-    assert _ranges(lines, iter([-1.0, -1.0, -1.0])) == [(7, 9), (11, 11)]
 
 
 def test_it_runs_without_torch() -> None:
