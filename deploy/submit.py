@@ -5,6 +5,11 @@ spark-submit … deploy/submit.py refine doc --lake s3://bucket/lake
 
 import sys
 
+from pyspark.sql import SparkSession
+
 from prox_spark.cli import main
 
-sys.exit(main())
+code = main()
+if (spark := SparkSession.getActiveSession()) is not None:
+    spark.stop()  # the application is this command's own, and its executors are paid for
+sys.exit(code)

@@ -72,17 +72,23 @@ def demo(options: Invocation) -> None:
 
 @app.command()
 @with_options
-def doctor(options: Invocation) -> None:
+def doctor(
+    options: Invocation,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Check every executor of the cluster instead; no model is loaded.")
+    ] = False,
+) -> None:
     """Check Java, the JARs, the interpreter, the GPU, the engine and the lake, one line each.
 
     [dim]prox-spark doctor[/dim]
     [dim]prox-spark doctor --conf my.yaml[/dim]
+    [dim]prox-spark doctor --cluster[/dim]
     """
-    from prox_spark.cli.doctor import check
+    from prox_spark.cli.doctor import check, check_cluster
 
     config = options.config()
     with options.reporter() as progress, progress.waiting("checking"):
-        findings = check(config, verbose=options.verbose)
+        findings = (check_cluster if cluster else check)(config, verbose=options.verbose)
     screens.findings(options, findings)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)

@@ -20,13 +20,14 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from prox_spark import engines, tracking
+from prox_spark.cli import cluster
 from prox_spark.config import Config, EngineSettings, ModelSettings
 from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.lake import schema
 from prox_spark.lake.tables import absolute, is_catalog_schema
-from prox_spark.spark import accelerator, jars, java, local
-from prox_spark.spark.session import active, cache_folder, delta_jars, session, wanted_delta
+from prox_spark.spark import accelerator, executors, jars, java, local
+from prox_spark.spark.session import cache_folder, delta_jars, is_to_start, parallelism, session, wanted_delta
 from prox_spark.spark.session import platform as provider
 from prox_spark.version import __version__
 
@@ -59,6 +60,27 @@ def check(config: Config, *, verbose: bool = False) -> list[Finding]:
         ("session", partial(_session, config, verbose=verbose)),
     ]
     return [_finding(name, run) for name, run in checks]
+
+
+def check_cluster(config: Config, *, verbose: bool = False) -> list[Finding]:
+    """Check every executor of the session's cluster: one finding each, and what is wrong with them together."""
+    findings = [_finding("python", _python)]
+    ours = is_to_start(os.environ)
+    try:
+        spark = session(verbose=verbose, brief=True, **config.spark)
+    except ProxError as error:
+        return [*findings, Finding("session", False, str(error))]
+    kinds = [config.engine_of(item).kind for item in config.passes]
+    there = executors.look(spark, tasks=parallelism(spark))
+    findings.append(Finding("session", True, f"Spark {spark.version} with Delta, executors: {len(there)}"))
+    for number, executor in enumerate(there, 1):
+        wrong = cluster.problems(executor, kinds)
+        detail = "; ".join([*wrong, cluster.described(executor)])
+        findings.append(Finding(f"executor {number} on {executor.host}", not wrong, detail))
+    findings += [Finding("gpu", False, line) for line in cluster.shared(there)]
+    if ours:
+        spark.stop()
+    return findings
 
 
 def _finding(name: str, run: Callable[[], str]) -> Finding:
@@ -160,7 +182,7 @@ def _newest_version(table: Path) -> int | None:
 
 def _session(config: Config, *, verbose: bool) -> str:
     """Start Spark, and write and read a table of one row where Spark is on this machine."""
-    ours = active() is None
+    ours = is_to_start(os.environ)
     begin = time.monotonic()
     try:
         spark = session(verbose=verbose, brief=True, **config.spark)

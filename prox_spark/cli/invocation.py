@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import signal
 import threading
 import typing
@@ -112,7 +113,8 @@ class Invocation:
     def open(self, config: Config, *, create: bool = True, brief: bool = False) -> Iterator[tuple[Lake, Reporter]]:
         """Open the lake in a Spark session, with a reporter for progress; interrupt Spark's jobs with the user.
 
-        A session that was there before stays; one started here is stopped, and started for small jobs where `brief`.
+        A session that was there before, or that a platform provides, stays; one started here is stopped, and started
+        for small jobs where `brief`.
         """
         with own_interrupts(), self.reporter() as reporter:
             spark, ours = None, False
@@ -122,9 +124,9 @@ class Invocation:
                     from prox_spark.lake.tables import Lake, check_place
 
                     check_place(config.lake, create=create)
-                    from prox_spark.spark.session import active, session
+                    from prox_spark.spark.session import is_to_start, session
 
-                    ours = active() is None
+                    ours = is_to_start(os.environ)
                     spark = session(verbose=self.verbose, brief=brief, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
                     lake = Lake.open(spark, config.lake, create=create)

@@ -42,15 +42,26 @@ def wants_gpu(device: str) -> bool:
     """Decide whether the model goes to a GPU: `auto` takes one if torch finds it.
 
     Raises:
-        EngineError: The device is cuda and there is no GPU.
+        EngineError: The device is cuda and there is no GPU, or the driver is too old for the CUDA of this torch.
     """
     import torch
 
+    if device != "cpu":
+        require_driver(torch)
     available = bool(torch.cuda.is_available())
     if device == "cuda" and not available:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise EngineError(f"engine.device is cuda, but torch finds no GPU (CUDA_VISIBLE_DEVICES is {visible})")
     return available and device != "cpu"
+
+
+def require_driver(torch: Any) -> None:
+    """Refuse a torch that is built for a newer CUDA than the driver runs: `is_available` may be true all the same."""
+    ask = getattr(torch._C, "_cuda_getDriverVersion", None)  # in builds with CUDA; it makes no context on the GPU
+    runs = ask() // 1000 if ask is not None and torch.version.cuda else 0  # 12040 for 12.4, with a compat package too
+    if 0 < runs < int(torch.version.cuda.split(".")[0]):
+        trouble = nvidia.driver_trouble(nvidia.driver_version(), torch.version.cuda)
+        raise EngineError(trouble or f"the driver runs CUDA {runs} and torch is built for {torch.version.cuda}")
 
 
 def number_type(wanted: str, *, on_gpu: bool) -> str:

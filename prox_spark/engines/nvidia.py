@@ -20,6 +20,9 @@ _MIB = 1024**2
 _PATIENCE = 20.0
 """Seconds that nvidia-smi may take; on a machine with eight GPUs and no persistence daemon it takes several."""
 
+CUDA_DRIVERS = {12: 525, 13: 580}
+"""The oldest driver that runs a major version of CUDA, by NVIDIA's compatibility table; see deploy/README.md."""
+
 _IDLE_PERCENT = 5
 """A GPU that is busy for less of a sample does nothing that anyone waits for."""
 
@@ -46,6 +49,25 @@ class Gpu:
     def generation(self) -> int | None:
         """The compute capability before the dot."""
         return None if self.capability is None else self.capability[0]
+
+
+def driver_trouble(driver: str | None, cuda: str | None) -> str | None:
+    """Say why a driver cannot run programs built for a version of CUDA; None where it can, or nobody knows.
+
+    >>> driver_trouble("535.54.03", "12.9"), driver_trouble("580.65.06", "13.0"), driver_trouble(None, "13.0")
+    (None, None, None)
+    """
+    majors = [(text or "").split(".")[0] for text in (driver, cuda)]
+    if not all(major.isdigit() for major in majors):
+        return None
+    needed = CUDA_DRIVERS.get(int(majors[1]), 0)
+    if int(majors[0]) >= needed:
+        return None
+    fitting = "the build for CUDA 12.9" if int(majors[0]) >= CUDA_DRIVERS[12] else "nothing for so old a driver"
+    return (
+        f"NVIDIA driver {driver} cannot run CUDA {cuda}, which torch is built for and which needs driver {needed}: "
+        f"update it, or deploy/gpu/install_vllm.sh installs {fitting}"
+    )
 
 
 def visible_index() -> str:

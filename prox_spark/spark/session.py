@@ -89,11 +89,23 @@ def platform(environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def is_to_start(environ: Mapping[str, str]) -> bool:
+    """Say whether the next `session` is started here, and so is this process's to stop.
+
+    What a platform provides outlives the command, and must: a cluster of Databricks whose session was stopped runs
+    nothing more.
+    """
+    return platform(environ) is None and active() is None
+
+
 def has_delta(spark: SparkSession) -> bool:
     """Say whether the session can read Delta tables; works over Connect.
 
-    The extension setting is no proof: it reads as set when the JARs are missing, too.
+    The extension setting is no proof: it reads as set when the JARs are missing, too. Databricks is not asked, since it
+    always has it, and where its root storage is switched off a path is an error of another kind.
     """
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        return True
     try:
         spark.sql("DESCRIBE HISTORY delta.`/nonexistent/prox_spark_probe`").collect()
     except PySparkException as error:
