@@ -58,7 +58,7 @@ KINDS: dict[EngineKind, Kind] = {
     "tagger": Kind(lambda own: TaggerEngine(Path(own.model) if own.model else None), identity.of_tagger),
     "rules": Kind(lambda own: RulesEngine(own.rules), identity.of_rules),
     "scripted": Kind(lambda own: ScriptedEngine.from_file(own.answers), identity.of_script),
-    "openai": Kind(OpenAIEngine, identity.of_endpoint, preflight=True, extra="openai", packages=("tenacity",)),
+    "openai": Kind(OpenAIEngine, identity.of_endpoint, preflight=True, extra="openai", packages=("httpx2", "tenacity")),
     "transformers": Kind(
         TransformersEngine, identity.of_model, resident=True, preflight=True, extra="hf", packages=_TORCH
     ),

@@ -17,6 +17,7 @@ from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.errors import EngineError, TaskError
 
 pytest.importorskip("tenacity")
+pytest.importorskip("httpx2")
 
 
 class Endpoint:
@@ -28,6 +29,8 @@ class Endpoint:
         self.now = self.most = 0
         self.lock = threading.Lock()
         self.pause = 0.0
+        self.odd: dict[str, bytes] = {}
+        """By prompt, what is answered as it is, with status 200."""
 
     def answer(self, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
         with self.lock:
@@ -64,7 +67,7 @@ def endpoint() -> Iterator[tuple[Endpoint, str]]:
             status, answer = place.answer(body, self.headers["Authorization"])
             with place.lock:
                 place.now -= 1
-            content = json.dumps(answer).encode()
+            content = place.odd.get(body["prompt"]) or json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -117,7 +120,7 @@ def test_an_endpoint_that_stays_down_fails_the_task(endpoint: tuple[Endpoint, st
 
 def test_nobody_listening_fails_the_task() -> None:
     engine = engine_of("http://127.0.0.1:1/v1", attempts=1)
-    with pytest.raises(TaskError, match="ConnectionRefusedError"):
+    with pytest.raises(TaskError, match=r"ConnectError: .*Connection refused"):
         engine.generate([Prompt("a")])
     engine.close()
 
@@ -129,6 +132,62 @@ def test_a_prompt_that_the_endpoint_refuses_is_that_prompts_error(endpoint: tupl
     assert [answer.finish_reason for answer in answers] == ["stop", "error", "stop"]
     assert "maximum context length" in (answers[1].error or "")
     assert len(place.asked) == 3
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": null}',
+        b'{"choices": [null]}',
+        b'{"choices": ["text"]}',
+        b'{"choices": [{"text": null, "finish_reason": "stop"}]}',
+        b'{"choices": [{"text": ["a"], "finish_reason": "stop"}]}',
+        b'{"choices": [{"text": "a", "finish_reason": {"type": "stop"}}]}',
+        b'{"choices": [{"text": "a", "finish_reason": "content_filter"}]}',
+        b'{"choices": [{"message": {"content": "keep_chunk()"}, "finish_reason": "stop"}]}',
+        b'{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": "ten tokens"}',
+        b'{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"prompt_tokens": "ten"}}',
+        b'{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"prompt_tokens": -1}}',
+        b'{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"completion_tokens": 1e99}}',
+        b'{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"completion_tokens": 99999999999}}',
+        b'{"choices": [{"text": "\\ud800", "finish_reason": "stop"}]}',
+        b'{"choices": [{"text": "\xff", "finish_reason": "stop"}]}',
+        b'{"choices": [{"text": "cut off',
+        b'{"choices": ' + b"[" * 100_000,
+        b'{"error": {"message": "the model is too tired"}}',
+    ],
+)
+def test_an_answer_of_another_shape_is_the_error_of_its_prompt(endpoint: tuple[Endpoint, str], odd: bytes) -> None:
+    place, url = endpoint
+    place.odd["odd"] = odd
+    engine = engine_of(url)
+    answers = engine.generate([Prompt("a"), Prompt("odd"), Prompt("b")])
+    assert [answer.finish_reason for answer in answers] == ["stop", "error", "stop"]
+    assert answers[1].text == ""
+    assert answers[1].error
+    assert len(place.asked) == 3
+    engine.close()
+
+
+def test_an_answer_without_end_is_the_error_of_its_prompt(endpoint: tuple[Endpoint, str]) -> None:
+    place, url = endpoint
+    place.odd["odd"] = b'{"choices": [{"text": "' + b"a" * (17 << 20)
+    engine = engine_of(url)
+    answers = engine.generate([Prompt("odd"), Prompt("b")])
+    assert "longer than" in (answers[0].error or "")
+    assert answers[1].text == "B"
+    engine.close()
+
+
+def test_a_page_where_an_answer_should_be_fails_the_task(endpoint: tuple[Endpoint, str]) -> None:
+    place, url = endpoint
+    place.odd["a"] = b"<html>Log in to the network</html>"
+    engine = engine_of(url, attempts=1)
+    with pytest.raises(TaskError, match="not JSON: <html>"):
+        engine.generate([Prompt("a")])
     engine.close()
 
 

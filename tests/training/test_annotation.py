@@ -37,6 +37,7 @@ class Service:
         self.seen: list[dict[str, object]] = []
         self.keys: list[str | None] = []
         self.failures: list[int] = []
+        self.odd: bytes | None = None
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,7 +49,7 @@ class Service:
                 reply = {"choices": [{"message": {"content": respond(body["messages"][0]["content"])}}]}
                 self.send_response(status)
                 self.end_headers()
-                self.wfile.write(json.dumps(reply).encode())
+                self.wfile.write(service.odd or json.dumps(reply).encode())
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -114,8 +115,31 @@ def test_a_busy_service_is_asked_again_and_one_that_refuses_is_not(tmp_path: Pat
     service.failures = [503]
     annotate(settings(tmp_path, service.url, limit=1))
     service.failures = [401] * 20
-    with pytest.raises(UserError, match="status 401"):
+    with pytest.raises(UserError, match="HTTP 401: check endpoint"):
         annotate(settings(tmp_path, service.url, out=str(tmp_path / "other")))
+
+
+@pytest.mark.parametrize("odd", [b'{"choices": [null]}', b'{"choices": [{"message": {"content": null}}]}', b"{}"])
+def test_an_answer_of_another_shape_is_the_problem_of_its_text(tmp_path: Path, service: Service, odd: bytes) -> None:
+    service.odd = odd
+    assert annotate(settings(tmp_path, service.url, limit=1)) == {"texts": 1, "asked": 1, "documents": 0, "chunks": 0}
+    service.odd = None
+    assert annotate(settings(tmp_path, service.url))["documents"] == 1
+    rows = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
+    assert [bool(row["problems"]) for row in rows] == [True, False]
+
+
+def test_a_question_that_is_too_long_for_the_service_is_the_problem_of_its_text(
+    tmp_path: Path, service: Service
+) -> None:
+    service.failures = [400]
+    counts = annotate(settings(tmp_path, service.url, parallel=1))
+    assert (counts["asked"], counts["documents"]) == (2, 1)
+
+
+def test_a_password_in_the_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        settings(tmp_path, "https://me:secret@host/v1")
 
 
 def test_a_service_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:

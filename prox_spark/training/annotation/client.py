@@ -1,21 +1,33 @@
-"""A client for chat completions of an OpenAI-compatible service: one question, one answer, tried again when busy."""
+"""Chat completions of an OpenAI-compatible service: one question, one answer."""
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.error
-import urllib.request
+from typing import Annotated
+
+import msgspec
 
 from prox_spark.config.secrets import secret
+from prox_spark.engines.endpoint import Closed, Endpoint, Refused, Unavailable
 from prox_spark.errors import ConfigError, RunError, UserError
 from prox_spark.training.annotation.settings import AnnotationSettings
 
-_BUSY = (408, 409, 425, 429, 500, 502, 503, 504)
+__all__ = ["Client", "Refused"]
+
+
+class _Message(msgspec.Struct):
+    content: str
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+
+
+class _Answer(msgspec.Struct):
+    choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
 
 
 class Client:
-    """Ask one model."""
+    """One model of a service."""
 
     def __init__(self, settings: AnnotationSettings) -> None:
         """Take the endpoint and read the key.
@@ -23,20 +35,24 @@ class Client:
         Raises:
             ConfigError: The variable of the key is not set.
         """
+        key = None
+        if settings.key_variable is not None and (key := secret(settings.key_variable)) is None:
+            raise ConfigError(f"key_variable names {settings.key_variable}, which is not set in the environment")
         self._settings = settings
-        self._url = settings.endpoint.rstrip("/") + "/chat/completions"
-        self._headers = {"Content-Type": "application/json"}
-        if settings.key_variable is not None:
-            key = secret(settings.key_variable)
-            if key is None:
-                raise ConfigError(f"key_variable names {settings.key_variable}, which is not set in the environment")
-            self._headers["Authorization"] = f"Bearer {key}"
+        self._endpoint = Endpoint(
+            settings.endpoint.rstrip("/") + "/chat/completions",
+            key=key,
+            timeout=settings.timeout,
+            attempts=settings.attempts,
+            connections=settings.parallel,
+        )
 
     def ask(self, question: str) -> str:
         """Give the answer to a question, decoded greedily.
 
         Raises:
-            UserError: The service refuses the request.
+            Refused: The service has something against this question, or its answer is not a chat completion.
+            UserError: It answers nobody with this URL, model and key.
             RunError: It could not be reached or stayed busy.
         """
         body = {
@@ -45,20 +61,15 @@ class Client:
             "temperature": 0.0,
             "max_tokens": self._settings.max_tokens,
         }
-        request = urllib.request.Request(self._url, json.dumps(body).encode(), self._headers)
-        problem = ""
-        for attempt in range(self._settings.attempts):
-            if attempt:
-                time.sleep(min(30.0, 0.5 * 2**attempt))
-            try:
-                with urllib.request.urlopen(request, timeout=self._settings.timeout) as reply:
-                    return str(json.load(reply)["choices"][0]["message"]["content"] or "")
-            except urllib.error.HTTPError as error:
-                if error.code not in _BUSY:
-                    raise UserError(f"{self._url} refuses the request with status {error.code}") from error
-                problem = f"status {error.code}"
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-                problem = str(getattr(error, "reason", error))
-            except (ValueError, KeyError, IndexError, TypeError) as error:
-                raise UserError(f"{self._url} does not answer as an OpenAI-compatible service does") from error
-        raise RunError(f"{self._url} could not be asked ({problem}); run the same command again to go on")
+        try:
+            return self._endpoint.post(body, _Answer).choices[0].message.content
+        except Closed as error:
+            raise UserError(f"{error}: check endpoint, model and key_variable") from error
+        except Unavailable as error:
+            raise RunError(
+                f"{self._endpoint.url} could not be asked ({error}); run the same command again to go on"
+            ) from error
+
+    def close(self) -> None:
+        """Hang up."""
+        self._endpoint.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from prox_spark.profiles import Profile, prompts
 from prox_spark.program import execute, parse
 from prox_spark.program.ranges import merged
 from prox_spark.program.write import write_removals
-from prox_spark.training.annotation.client import Client
+from prox_spark.training.annotation.client import Client, Refused
 from prox_spark.training.annotation.prompts import CHUNK_QUESTIONS, EDUCATION, EXTRACTION, chunk_prompt
 from prox_spark.training.annotation.settings import AnnotationSettings
 
@@ -60,7 +61,14 @@ def verdict(education: int | None, extraction: int | None) -> Literal["keep_doc(
 
 
 def annotate_text(text: str, ask: Callable[[str], str], settings: AnnotationSettings) -> Annotated:
-    """Ask all questions about one text."""
+    """Ask all questions about one text; one that is refused is what is wrong with the text, and nothing is believed."""
+    try:
+        return _believed(text, ask, settings)
+    except Refused as error:
+        return Annotated(_digest(text), None, None, None, None, (str(error),))
+
+
+def _believed(text: str, ask: Callable[[str], str], settings: AnnotationSettings) -> Annotated:
     head = text[: settings.document_chars]
     education, extraction = (_score(ask(question.format(text=head))) for question in (EDUCATION, EXTRACTION))
     problems = [
@@ -77,8 +85,11 @@ def annotate_text(text: str, ask: Callable[[str], str], settings: AnnotationSett
             removals += ranges
     whole = believed and not any("chunk" in problem for problem in problems)
     program = write_removals(removals) if whole else None
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return Annotated(digest, education, extraction, verdict(education, extraction), program, tuple(problems))
+    return Annotated(_digest(text), education, extraction, verdict(education, extraction), program, tuple(problems))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _score(answer: str) -> int | None:
@@ -113,17 +124,23 @@ def annotate(settings: AnnotationSettings, ask: Callable[[str], str] | None = No
 
     Args:
         ask: Who answers; None asks the endpoint.
+
+    Raises:
+        UserError: The endpoint answers nobody with this model and key.
+        RunError: It could not be reached; what was answered is kept, and the next run goes on from there.
     """
     folder = Path(settings.out)
     folder.mkdir(parents=True, exist_ok=True)
     answers = folder / "answers.jsonl"
     done = {row["text_sha256"] for row in _read(answers)}
-    texts = {hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(): text for text in _texts(settings)}
+    texts = {_digest(text): text for text in _texts(settings)}
     waiting = [text for digest, text in texts.items() if digest not in done]
-    asker = ask or Client(settings).ask
-    with ThreadPoolExecutor(settings.parallel) as pool, answers.open("a", encoding="utf-8") as file:
-        for found in pool.map(lambda text: annotate_text(text, asker, settings), waiting):
-            file.write(json.dumps(asdict(found)) + "\n")
+    with contextlib.ExitStack() as stack:
+        asker = ask or stack.enter_context(contextlib.closing(Client(settings))).ask
+        pool = stack.enter_context(ThreadPoolExecutor(settings.parallel))
+        file = stack.enter_context(answers.open("a", encoding="utf-8"))
+        for annotated in pool.map(lambda text: annotate_text(text, asker, settings), waiting):
+            file.write(json.dumps(asdict(annotated)) + "\n")
             file.flush()
     rows = [row for row in _read(answers) if row["text_sha256"] in texts]
     documents = [(texts[row["text_sha256"]], row["document"]) for row in rows if row["document"]]

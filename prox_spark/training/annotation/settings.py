@@ -17,7 +17,7 @@ class AnnotationSettings(Section):
     """Say who is asked, about what, and what is believed.
 
     Attributes:
-        endpoint: Base URL of an OpenAI-compatible service, as in http://localhost:8000/v1.
+        endpoint: Base URL of an OpenAI-compatible service, as in http://localhost:8000/v1; no password in it.
         model: The name of the model there.
         key_variable: Environment variable that holds the key; None sends none.
         data: Parquet files with a column `text`.
@@ -32,7 +32,7 @@ class AnnotationSettings(Section):
         most_removed: A chunk of which a larger share of the words would go is left out: such answers are mostly wrong.
     """
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://")]
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/@]+(/|$)")]
     model: Annotated[str, Field(min_length=1)]
     key_variable: str | None = None
     data: Annotated[tuple[str, ...], Field(min_length=1)]
