@@ -90,6 +90,24 @@ def resolve(config: Config) -> tuple[Pass, ...]:
     return tuple(_resolve(config, settings) for settings in config.passes)
 
 
+def up_to(config: Config, pass_name: str) -> tuple[Pass, ...]:
+    """Make the passes of a configuration up to and with the named one, in order.
+
+    Raises:
+        ConfigError: There is no such pass, or one names a profile that does not exist.
+        EngineError: An engine's model cannot be found.
+    """
+    config.find_pass(pass_name)
+    names = [item.name for item in config.passes]
+    return resolve(config)[: names.index(pass_name) + 1]
+
+
+def conf(config: Config, pass_: Pass) -> str:
+    """Write the settings that decide what a pass does as JSON, for the column `conf` of `runs`."""
+    settings = {"pass": pass_.key, "profile": pass_.profile.name, "engine": pass_.engine.model_dump()}
+    return json.dumps(settings | {"refine": config.refine.model_dump()}, sort_keys=True)
+
+
 def chain(passes: Sequence[Pass]) -> str:
     """Write an ordered list of passes as JSON, the form in which a version says what it went through.
 

@@ -21,7 +21,7 @@ from prox_spark.formats.vocabulary import Vocabulary
 from prox_spark.lake import views
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
-from prox_spark.pipeline import Progress, Step
+from prox_spark.pipeline.progress import Progress, Step
 from prox_spark.stages import export as writing
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql.types import StringType, StructField, StructType
 
-from prox_spark import pipeline
 from prox_spark.audit.maintain import vacuum
 from prox_spark.audit.retention import retention
 from prox_spark.audit.tags import tags, untag
@@ -21,6 +20,7 @@ from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import chain
+from prox_spark.pipeline.recovery import recover
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -104,7 +104,7 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
             f"a purge makes every version up to now unreadable, and tags name some: {', '.join(known)}; "
             "add --drop-tags if they may go"
         )
-    pipeline.recover(lake)
+    recover(lake)
     run = Run.start("forget", conf=json.dumps({"ids": len(ids), "now": now}), passes=chain(()))
     with _views(lake, ids):
         documents = lake.read("documents").join(lake.spark.table(IDS), "doc_id", "left_semi").count()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from prox_spark import pipeline
 from prox_spark.audit.diff import readable
 from prox_spark.lake import ledger, tables
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import chain
-from prox_spark.stages.apply import unrefined
+from prox_spark.pipeline.recovery import recover
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
         UserError: There is no such version, or its files are gone.
         RunError: Another command published at the same time.
     """
-    pipeline.recover(lake)
+    recover(lake)
     number = readable(lake, version)
     before = lake.version("corpus")
     run = Run.start("restore", conf=json.dumps({"version": number}), passes=chain(()))

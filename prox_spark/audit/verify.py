@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import passes, pipeline
+from prox_spark import passes
 from prox_spark.audit.diff import readable
 from prox_spark.audit.retention import retention
 from prox_spark.config import IngestSettings
@@ -102,7 +102,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
     parts = [
         checking.membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
         *_replays(lake, chosen),
-        checking.placed(chosen.documents, pipeline.shards(lake, IngestSettings())),
+        checking.placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
         checking.reparsed(chosen.parsed),
     ]
     found = reduce(lambda one, other: one.unionByName(other), [part.localCheckpoint() for part in parts])

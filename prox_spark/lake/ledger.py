@@ -108,6 +108,13 @@ def heal(lake: Lake) -> None:
         record(lake, run, status="healed", corpus_version=version.version, counts=counts)
 
 
+def shards(lake: Lake, *, default: int) -> int:
+    """Give the number of shards of the lake: what its first ingest was told, for life; `default` before the first."""
+    ingests = sorted((row["run_id"], row["conf"]) for row in views.entries(lake) if row["command"] == "ingest")
+    numbers = (json.loads(conf or "{}").get("shards") for _, conf in ingests)
+    return int(next((number for number in numbers if number), default))
+
+
 def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:
     """Count the rows of a corpus version by outcome, and the words that are left."""
     return counted(lake.read("corpus", version))

@@ -7,19 +7,56 @@ behind, or that went through other passes, is taken through all that it lacks, a
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from prox_spark.lake import ledger, schema
+from prox_spark.lake.rows import is_of, unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Pass, chain
 from prox_spark.spark import accelerator
 from prox_spark.stages import apply as applying
-from prox_spark.stages.apply import AT, is_of
+from prox_spark.stages.apply import AT
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The texts that a pass reads, and those of them that still lack its program.
+
+    Attributes:
+        source: Columns `text_sha256`, `text`, `shard`: all texts that the pass reads, copies among them.
+        in_shards: Whether they lie in `documents`, ordered by shard, so that a wave reads only its own files.
+        lacking: Columns `text_sha256`, `shard`, `copies`: a row for each text without a program.
+    """
+
+    source: DataFrame
+    in_shards: bool
+    lacking: DataFrame
+
+    def count(self) -> tuple[int, int]:
+        """Count the texts without a program, and the documents that have them."""
+        sums = self.lacking.agg(F.count(F.lit(1)), F.coalesce(F.sum("copies"), F.lit(0)))
+        texts, copies = sums.collect()[0]
+        return texts, copies
+
+    def texts(self, first: int, last: int) -> DataFrame:
+        """Give the texts without a program of a range of shards, the last one included."""
+        mine = F.col("shard").between(first, last)
+        lacking = self.lacking.where(mine).select("text_sha256")
+        return self.source.where(mine).join(lacking, "text_sha256", "left_semi")
+
+
+def pending(lake: Lake, passes: tuple[Pass, ...], shards: int) -> Pending:
+    """Find the texts of the last of `passes` without a program: the one anti join behind resume, re-runs, new dumps."""
+    source, in_shards = texts(lake, passes, shards)
+    have = lake.read("programs").where(is_of(passes[-1])).select("text_sha256")
+    distinct = source.groupBy("text_sha256", "shard").agg(F.count(F.lit(1)).alias("copies"))
+    return Pending(source, in_shards, distinct.join(have, "text_sha256", "left_anti"))
 
 
 def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame, bool]:
@@ -41,7 +78,7 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
 
 def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
     """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
-    rows = _through(lake, applying.unrefined(lake.read("documents")).withColumn(AT, F.lit(0)), passes, run_id="")
+    rows = _through(lake, unrefined(lake.read("documents")).withColumn(AT, F.lit(0)), passes, run_id="")
     arrived = rows.where((F.col(AT) == len(passes)) & F.col("text").isNotNull())
     return arrived.select("doc_id", "url", "text_sha256", "text")
 
@@ -74,7 +111,7 @@ def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int,
     """Take the lost rows through `passes`, as far as there are programs; those that went astray from `documents`."""
     lost = rows.where(_is_lost(index))
     astray = lost.where(F.col(AT).isNull()).select("doc_id")
-    again = applying.unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
+    again = unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
     return _through(lake, lost.where(F.col(AT).isNotNull()).unionByName(again), passes, run_id)
 
 

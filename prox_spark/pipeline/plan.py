@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark import pipeline
-from prox_spark.pipeline import probe
+from prox_spark import passes
+from prox_spark.lake import ledger
+from prox_spark.pipeline import catch_up, probe
 from prox_spark.spark import gpus
 
 if TYPE_CHECKING:
@@ -71,20 +72,21 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
         ConfigError: The configuration has no such pass.
         EngineError: The pass's model cannot be loaded.
     """
-    passes = pipeline.up_to(config, pass_name)
-    this = passes[-1]
-    source, _, pending = pipeline.pending(lake, passes, pipeline.shards(lake, config.ingest))
+    chain = passes.up_to(config, pass_name)
+    this = chain[-1]
+    shards = ledger.shards(lake, default=config.ingest.shards)
+    pending = catch_up.pending(lake, chain, shards)
     share = gpus.share(lake.spark, this.engine)
-    waiting = source.join(pending.select("text_sha256"), "text_sha256", "left_semi").dropDuplicates(["text_sha256"])
+    waiting = pending.texts(0, shards - 1).dropDuplicates(["text_sha256"])
     total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(this))), F.lit(0))).collect()[0]
-    copies = pending.agg(F.coalesce(F.sum("copies"), F.lit(0))).collect()[0][0]
+    _, copies = pending.count()
     price = config.refine.gpu_hour_price if price is None else price
     if not total[0]:
         free = None if price is None else 0.0
         return Plan(pass_name, this.engine.kind, share.engines, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)
-    first = probe.sample(pending, source, _WARM_UP * share.engines)
+    first = probe.sample(pending, _WARM_UP * share.engines)
     warm = probe.probe(first, this, share, batch_texts=config.refine.batch_texts)
-    texts = probe.sample(pending, source, sample)
+    texts = probe.sample(pending, sample)
     found = probe.probe(texts, this, share, batch_texts=config.refine.batch_texts)
     load_seconds = max(warm.load_seconds, found.load_seconds)
     factor = total[1] / max(1, found.characters)

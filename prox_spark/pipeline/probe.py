@@ -16,6 +16,8 @@ from prox_spark.stages import refine as refining
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from prox_spark.pipeline.catch_up import Pending
+
 _FEW = 4
 """With fewer answers than this nothing is said about a model."""
 
@@ -45,10 +47,10 @@ class Probe:
     load_seconds: float
 
 
-def sample(pending: DataFrame, source: DataFrame, texts: int) -> DataFrame:
-    """Take some of the texts that wait for a program, the same ones each time."""
-    chosen = pending.orderBy(F.xxhash64(F.lit("probe"), "text_sha256")).limit(texts).select("text_sha256")
-    return source.join(F.broadcast(chosen), "text_sha256", "left_semi").select("text_sha256", "text")
+def sample(pending: Pending, texts: int) -> DataFrame:
+    """Take some of the texts that lack a program, the same ones each time."""
+    chosen = pending.lacking.orderBy(F.xxhash64(F.lit("probe"), "text_sha256")).limit(texts).select("text_sha256")
+    return pending.source.join(F.broadcast(chosen), "text_sha256", "left_semi").select("text_sha256", "text")
 
 
 def measure(this: Pass) -> str:

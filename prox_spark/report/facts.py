@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
 from prox_spark.lake import views
+from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.stages import diff as comparing
-from prox_spark.stages.apply import unrefined
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

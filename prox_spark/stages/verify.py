@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from prox_spark.lake import schema
+from prox_spark.lake.rows import unrefined
 from prox_spark.program import columns
 from prox_spark.program.operations import DOCUMENT_REASONS
 from prox_spark.program.stored import read
-from prox_spark.stages.apply import AT, apply, unrefined
+from prox_spark.stages.apply import AT, apply
 
 if TYPE_CHECKING:
     import pyarrow as pa

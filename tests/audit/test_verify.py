@@ -103,7 +103,7 @@ def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other
     assert all(column in named[victims[column]] for column in ("url", "source", "snapshot", "metadata"))
     assert {row["check"] for row in found if row["key"] == victims["text_sha256"]} >= {"hash"}
 
-    shards = pipeline.shards(lake, IngestSettings())
+    shards = ledger.shards(lake, default=IngestSettings().shards)
     assert placed(lake.read("documents"), shards).isEmpty()
     moved = F.when(F.col("doc_id") == ids[0], (F.col("shard") + 1) % shards).otherwise(F.col("shard"))
     elsewhere = placed(lake.read("documents").withColumn("shard", moved), shards).collect()
