@@ -5,6 +5,8 @@
 pip would otherwise install PyPI's pyspark over the one of Databricks or EMR. The version says so: 0.1.0+cluster.
 Beside it lies the same file as prox_spark.zip, for --py-files and spark.submit.pyFiles: Spark puts a .zip on the path
 of the Python workers, and would ignore a .whl.
+
+The standard library writes it, not the package wheel: this runs with whatever python3 there is where one deploys.
 """
 
 from __future__ import annotations

@@ -35,6 +35,9 @@ _LOG = logging.getLogger(__name__)
 _PASSWORD = re.compile(
     r"(?<=http:)//[^/\s@]+@|(?<=https:)//[^/\s@]+@|//[^/\s@:]*:[^/\s@]+@"
 )  # not abfss://folder@place
+THREAD = "prox-spark-mlflow"
+"""The name of the thread that asks MLflow; a command does not wait for one that hangs."""
+
 _at_work = threading.Lock()  # one attempt at a time: while one hangs, later ones are left out
 
 
@@ -125,11 +128,6 @@ def check(settings: MlflowSettings) -> str:
     return found[0]
 
 
-def busy() -> bool:
-    """Say whether an attempt goes on, also one that no command waits for any more."""
-    return _at_work.locked()
-
-
 def _in_time(work: Callable[[], None], patience: float) -> None:
     """Do the work on a thread of its own, and wait for it no longer than the patience, in seconds."""
     if not _at_work.acquire(blocking=False):
@@ -147,7 +145,7 @@ def _in_time(work: Callable[[], None], patience: float) -> None:
         finally:
             _at_work.release()
 
-    thread = threading.Thread(target=attempt, name="prox-spark-mlflow", daemon=True)
+    thread = threading.Thread(target=attempt, name=THREAD, daemon=True)
     thread.start()
     thread.join(patience)
     if thread.is_alive():

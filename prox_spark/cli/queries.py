@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.errors import (
     AnalysisException,
@@ -68,11 +67,6 @@ def ask(lake: Lake, query: str) -> Answer:
         rows = _json_rows(frame.toDF(*columns))
         first = list(islice(rows, 1))
     return Answer(columns, _guarded(chain(first, rows)))
-
-
-def values(rows: Iterator[str]) -> Iterator[dict[str, Any]]:
-    """Read rows of JSON."""
-    return (json.loads(row) for row in rows)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -57,11 +57,9 @@ class Answer:
         return {"parsed": (good, len(said)), "tokens": tokens, "seconds": self.seconds}
 
 
-def score_pages(
-    pages: Sequence[GoldPage], engine: Engine, profile: Profile, *, who: str, done: Callable[[int], None] | None = None
-) -> list[Row]:
+def score_pages(pages: Sequence[GoldPage], engine: Engine, profile: Profile, *, who: str) -> list[Row]:
     """Score an engine and the baselines on labelled pages, by source and by type of page."""
-    found = {who: judge(pages, engine, profile, done=done)}
+    found = {who: judge(pages, engine, profile)}
     for name, rule in LINE_BASELINES.items():
         found[name] = [_timed(page, rule) for page in pages]
     return [
@@ -71,17 +69,15 @@ def score_pages(
     ]
 
 
-def judge(
-    pages: Sequence[GoldPage], engine: Engine, profile: Profile, *, done: Callable[[int], None] | None = None
-) -> list[Counts]:
+def judge(pages: Sequence[GoldPage], engine: Engine, profile: Profile) -> list[Counts]:
     """Count what an engine gets right and wrong on each page."""
-    answers = _answers(["\n".join(page.lines) for page in pages], engine, profile, done)
+    answers = _answers(["\n".join(page.lines) for page in pages], engine, profile)
     return [_page_counts(page, answer) for page, answer in zip(pages, answers, strict=True)]
 
 
 def score_documents(documents: Sequence[GoldDocument], engine: Engine, profile: Profile, *, who: str) -> list[Row]:
     """Score an engine and the baselines on documents with votes: all of them, and those that all voters agree on."""
-    answers = _answers([document.text for document in documents], engine, profile, None)
+    answers = _answers([document.text for document in documents], engine, profile)
     verdicts = {who: [_drops(document.text, answer) for document, answer in zip(documents, answers, strict=True)]}
     for name, rule in DOCUMENT_BASELINES.items():
         verdicts[name] = [rule(document.text) for document in documents]
@@ -95,9 +91,7 @@ def score_documents(documents: Sequence[GoldDocument], engine: Engine, profile: 
     return rows
 
 
-def _answers(
-    texts: Sequence[str], engine: Engine, profile: Profile, done: Callable[[int], None] | None
-) -> list[Answer]:
+def _answers(texts: Sequence[str], engine: Engine, profile: Profile) -> list[Answer]:
     answers: list[Answer] = []
     for start in range(0, len(texts), _BATCH):
         began = time.perf_counter()
@@ -106,8 +100,6 @@ def _answers(
         parts = [tuple((c, next(said) if p else Completion("", "skipped", 0, 0)) for c, p in item) for item in prompted]
         share = (time.perf_counter() - began) / len(parts)
         answers += [Answer(item, share) for item in parts]
-        if done is not None:
-            done(len(answers))
     return answers
 
 

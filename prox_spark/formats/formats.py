@@ -132,8 +132,10 @@ def _shards(tables: Iterator[pa.Table], layout: Layout) -> Iterator[_Shard]:
         encode = _ENCODERS[layout.format]
         return ((encode(table, layout), _counts(table)) for table in tables)
     described = layout.described or {}
-    shape = per_document if layout.packing.length is None else packed
-    shards = shape(tables, layout.packing, limit=layout.shard_bytes)
+    if layout.packing.length is None:
+        shards = per_document(tables, layout.packing)
+    else:
+        shards = packed(tables, layout.packing, limit=layout.shard_bytes)
     return ((mds.shard(samples, described) if samples else None, counts) for samples, counts in shards)
 
 

@@ -46,7 +46,7 @@ class Packing:
         return {"tokens": self.length * self.vocabulary.width} if self.length else {}
 
 
-def per_document(tables: Iterable[pa.Table], packing: Packing, *, limit: int) -> Iterator[_Samples]:
+def per_document(tables: Iterable[pa.Table], packing: Packing) -> Iterator[_Samples]:
     """Give the samples of each shard: one a document."""
     for table in tables:
         ids = table["doc_id"].to_pylist()

@@ -41,7 +41,11 @@ def read_lines(
         yield from _read(source, adapter, origin, limit, start, end, None)
         return
     signals_file = _SignalsFile(joined, adapter.origin(joined.path, origin.snapshot), limit)
-    yield from _read(source, adapter, origin, limit, start, end, Join(signals_file.good()))
+    join = Join(signals_file.good())
+    for record in _read(source, adapter, origin, limit, start, end, join):
+        yield record
+        while join.misplaced:
+            yield signals_file.misplaced(join.misplaced.pop())
     if signals_file.damaged:
         yield from signals_file.bad()
 
@@ -164,6 +168,10 @@ class _SignalsFile:
     def bad(self) -> Iterator[Record]:
         return (found for found in self._read() if isinstance(found, Record))
 
+    def misplaced(self, found: Signals) -> Record:
+        detail, line = f"the document in line {found.row} is of another page than {found.url}", found.line
+        return quarantined("misplaced_signals", detail, self._origin, line.position, line.raw, raw_bytes=line.size)
+
     def _read(self) -> Iterator[Signals | Record]:
         for line in _lines(self._source, self._limit, 0, None):
             if line.broken is not None:
@@ -173,6 +181,6 @@ class _SignalsFile:
 
     def _parse(self, line: Line) -> Signals | Record:
         try:
-            return signals(parse_object(_checked(line, self._limit)))
+            return signals(parse_object(_checked(line, self._limit)), line)
         except BadRecord as bad:
             return quarantined(bad.reason, bad.detail, self._origin, line.position, line.raw, raw_bytes=line.size)

@@ -16,6 +16,7 @@ REASONS = (
     "undecodable_text",  # bytes that are not UTF-8
     "lone_surrogate",  # an escape for half a character, which no UTF-8 text can hold
     "too_large",  # longer than ingest.max_record_bytes
+    "misplaced_signals",  # quality signals that name another page than the document in their place, which goes without
     "truncated_file",  # the file ends inside its compressed stream; what came before is kept
     "corrupt_file",  # the compressed stream is damaged; what came before is kept
     "empty_file",  # a file without a record

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from prox_spark.sources.columns import Columns, Value, string
+from prox_spark.sources.lines import Line
 from prox_spark.sources.records import BadRecord
 
 NO_DOCUMENTS = re.compile(r"(?:^|/)(?:quality_signals|duplicates|minhash)/|\.signals\.json(?:\.\w+)?$")
@@ -55,21 +56,23 @@ def unfold(columns: Columns) -> Columns:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Hold one line of a signals file.
+    """One line of a signals file.
 
     Attributes:
         row: 0-based line of its document.
         url: The address of the page that it was computed from.
         columns: What the document gets: `doc_id`, `id_int`, `signals_metadata`, `quality_signals`.
+        line: The line itself.
     """
 
     row: int
     url: str | None
     columns: Columns
+    line: Line
 
 
-def signals(columns: Columns) -> Signals:
-    """Read one line of a signals file.
+def signals(columns: Columns, line: Line) -> Signals:
+    """Read one line of a signals file, which has these columns.
 
     Raises:
         BadRecord: It does not say which document it belongs to.
@@ -80,29 +83,33 @@ def signals(columns: Columns) -> Signals:
     about = _fields(columns.get("metadata"))
     renamed = {"id": "doc_id", "metadata": "signals_metadata"}
     return Signals(
-        int(row), string(about.get("url")), {renamed.get(name, name): value for name, value in columns.items()}
+        int(row), string(about.get("url")), {renamed.get(name, name): value for name, value in columns.items()}, line
     )
 
 
 class Join:
-    """Give each document the signals of its line, reading both files once and in step."""
+    """The signals of each document, found in one reading of both files, in step.
+
+    Attributes:
+        misplaced: Signals that name another page than the document in their place; whoever reports them takes them out.
+    """
 
     def __init__(self, found: Iterator[Signals]) -> None:
         self._signals = found
         self._next: Signals | None = next(found, None)
-        self.misplaced = 0
+        self.misplaced: list[Signals] = []
 
     def add(self, row: int, columns: Columns) -> Columns:
         """Give the columns of the document in line `row`, with its signals.
 
-        Signals that name another page than the document does are left out: the files are not of one piece.
+        Signals of another page than the document's are left out: the files are not of one piece.
         """
         while self._next is not None and self._next.row < row:
             self._next = next(self._signals, None)
         if self._next is None or self._next.row != row:
             return columns
         if self._next.url is not None and self._next.url != string(columns.get("url")):
-            self.misplaced += 1
+            self.misplaced.append(self._next)
             return columns
         return {**columns, **self._next.columns}
 

@@ -99,10 +99,17 @@ def test_a_bad_document_does_not_shift_the_signals(tmp_path: Path) -> None:
     assert about(records[2])["doc_id"].endswith("/2")
 
 
-def test_signals_of_another_page_are_left_out(tmp_path: Path) -> None:
-    wrong = signal(0) | {"metadata": {"url": "http://elsewhere.org/"}}
-    records = joined(tmp_path, jsonl([document(0), document(1)]), gzip.compress(jsonl([wrong, signal(1)])))
-    assert ["quality_signals" in about(record) for record in records] == [False, True]
+def test_signals_of_another_page_are_left_out_and_reported_in_their_file(tmp_path: Path) -> None:
+    wrong = signal(1) | {"metadata": {"url": "http://elsewhere.org/"}}
+    given = jsonl([signal(0), wrong, signal(2)])
+    records = joined(tmp_path, jsonl([document(n) for n in range(3)]), gzip.compress(given))
+    documents = [record for record in records if record.reason is None]
+    assert ["quality_signals" in about(record) for record in documents] == [True, False, True]
+    (bad,) = [record for record in records if record.reason]
+    assert (bad.reason, bad.position) == ("misplaced_signals", given.index(b"\n") + 1)
+    assert bad.source_file == signals_path(documents[0].source_file)
+    assert bad.detail == "the document in line 1 is of another page than http://elsewhere.org/"
+    assert json.loads(bad.raw or b"") == wrong
 
 
 def test_without_signals_the_documents_are_the_same(tmp_path: Path) -> None:
