@@ -119,7 +119,9 @@ class _TransformersKeys(Section):
 
 
 class _VllmKeys(Section):
-    max_sequences: Count = 256
+    max_sequences: Count | None = None
+    max_batched_tokens: Count | None = None
+    engines_per_gpu: Count | None = None
     max_model_tokens: Count | None = None
     memory_share: Annotated[Float, Field(gt=0.0, le=1.0)] = 0.9
     cache_gib: Count = 2
@@ -143,9 +145,11 @@ class VllmSettings(_VllmKeys, ModelSettings):
     """The same models by vLLM, which is much faster on a GPU.
 
     Attributes:
-        max_sequences: Prompts decoded at once.
+        max_sequences: Prompts decoded at once, in each engine; None takes what vLLM takes for offline use on this card.
+        max_batched_tokens: Tokens that one step takes, in each engine; None likewise.
+        engines_per_gpu: How often the model is loaded on one GPU; None chooses by its weights, the card and the cores.
         max_model_tokens: Context that memory is kept for; None takes the model's own.
-        memory_share: Share of the GPU's memory that vLLM takes.
+        memory_share: Share of the GPU's memory that vLLM takes, all engines together.
         cache_gib: Memory for the cache of the prompts on a CPU.
         eager: Run without compiled graphs; None compiles on a GPU only.
         own_process: Give the model a process of its own; None does so on a GPU only.

@@ -38,6 +38,20 @@ def source_of(settings: ModelSettings) -> tuple[str, str | None]:
     return settings.model, settings.revision
 
 
+def folder_of(source: tuple[str, str | None]) -> Path:
+    """Find the folder with the weights; those of a hub model are downloaded into the hub's cache, where engines look.
+
+    Raises:
+        OSError: The hub cannot be reached, or has no such model.
+    """
+    name, revision = source
+    if revision is None:
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors"]))
+
+
 def wants_gpu(device: str) -> bool:
     """Decide whether the model goes to a GPU: `auto` takes one if torch finds it.
 

