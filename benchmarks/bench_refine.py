@@ -277,7 +277,7 @@ GRAMMAR = {
 
 def served_side(folder: Path, texts: list[str]) -> dict[str, Any]:
     """Ask `vllm serve` on loopback through our openai engine: the other way to keep one model a GPU."""
-    from served import served
+    from support.served import served
 
     from prox_spark.config import engine_settings
     from prox_spark.engines import Prompt, create

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.random_programs import random_program
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from prox_spark.config import Config
 
-RANDOM = runpy.run_path(str(Path(__file__).parent.parent / "program" / "random_programs.py"))
 DOCUMENTS = 40
 LINES = (
     "Home | About",
@@ -50,7 +49,7 @@ def write_answers(folder: Path, count: int, chance: random.Random) -> Config:
     """Give a configuration of two passes: each fifth page is dropped, the others get a random program."""
     answers = []
     for number in range(count):
-        answers.append({"prompt_contains": f"[000]page-{number:03d}.", "completion": RANDOM["random_program"](chance)})
+        answers.append({"prompt_contains": f"[000]page-{number:03d}.", "completion": random_program(chance)})
         verdict = "drop_doc()" if number % 5 == 0 else "keep_doc()"
         answers.append({"prompt_contains": f"page-{number:03d}.", "completion": verdict})
     path = folder / "answers.jsonl"

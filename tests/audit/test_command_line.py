@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from support.terminal import Terminal
 
-from prox_spark.cli import main
 from prox_spark.errors import LakeError
 from prox_spark.lake.tables import Lake
 
@@ -18,31 +17,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 
-class Terminal:
-    """Type commands for one lake and read what they print."""
-
-    def __init__(self, lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-        self.lake = lake.location
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        """Run a command, check its exit code, and give what it prints; on stderr where it is a user's mistake."""
-        self._capsys.readouterr()
-        given = main([*arguments, "--lake", self.lake, "--quiet"])
-        captured = self._capsys.readouterr()
-        assert given == code, captured.err
-        if code == 2:
-            assert captured.err.count("\n") == 1
-            return captured.err
-        return captured.out
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", code=code))
-
-
 @pytest.fixture
 def terminal(lake: Lake, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    return Terminal(lake, capsys)
+    return Terminal(lake.location, capsys)
 
 
 def test_a_version_is_tagged_compared_verified_and_reported(terminal: Terminal, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from audit.test_command_line import Terminal
+from support.terminal import Terminal
 
 from prox_spark.audit import forget, tags
 from prox_spark.audit.export import MANIFEST, STARTED, export
@@ -122,7 +122,7 @@ def test_dropped_documents_come_with_their_reason_when_asked_for(lake: Lake, tmp
 def test_the_command_says_what_it_wrote_and_what_does_not_fit(
     lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = Terminal(lake, capsys)
+    terminal = Terminal(lake.location, capsys)
     to = str(tmp_path / "out")
     said = terminal.json("export", "2", "--format", "jsonl.zst", "--to", to)
     assert (said["version"], said["place"], said["written"]) == (2, to, True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.terminal import Terminal
 
 from prox_spark.cli import main
 from prox_spark.demo import sample
@@ -20,32 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 PAGES = 193
-
-
-class Terminal:
-    """Type commands for one lake and read what they print."""
-
-    def __init__(self, lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.lake = str(lake)
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        """Run a command, check its exit code, and give its stdout, or its stderr where it is to fail."""
-        self._capsys.readouterr()
-        given = main([*arguments, "--lake", self.lake])
-        captured = self._capsys.readouterr()
-        assert given == code, captured.err
-        if code:
-            assert captured.out == ""
-            assert captured.err.count("\n") == 1
-        return captured.err if code else captured.out
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--json", "--quiet"))
-
-    def sql(self, query: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.json("sql", query)
-        return rows
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from support.nvidia import pretend_nvidia_smi
 
 from prox_spark.cli import doctor
 from prox_spark.config import load
@@ -75,10 +76,7 @@ def test_a_gpu_that_is_asked_for_and_missing_is_wrong(monkeypatch: pytest.Monkey
 
 
 def test_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 'GPU-1f, Pretend 9000, 8192, 8192, 9.0'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, "echo 'GPU-1f, Pretend 9000, 8192, 8192, 9.0'"))
     assert doctor._gpu([]) == "Pretend 9000, 8 GiB"
 
 

@@ -25,7 +25,7 @@ PROMPTS = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a random Llama whose queries share their keys, as those of larger models do."""
     pytest.importorskip("torch")
-    from small_models import make_llama
+    from support.small_models import make_llama
 
     made = tmp_path_factory.mktemp("llama")
     make_llama(made, hidden=64, context=256)

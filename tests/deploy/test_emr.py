@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.nvidia import pretend_nvidia_smi
 
 from prox_spark.cli.commands import app
 from prox_spark.config import load
@@ -164,18 +165,12 @@ def test_a_serverless_job_asks_for_no_gpu_and_brings_its_python(start: ModuleTyp
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_the_discovery_script_gives_spark_the_gpus_that_nvidia_smi_lists(tmp_path: Path, count: int) -> None:
-    pretender = tmp_path / "nvidia-smi"
-    pretender.write_text("#!/bin/sh\n" + "".join(f"echo {n}\n" for n in range(count)), encoding="utf-8")
-    pretender.chmod(0o755)
-    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": pretend_nvidia_smi(tmp_path, "\n".join(f"echo {n}" for n in range(count)))}
     done = subprocess.run([EMR / "get_gpus.sh"], capture_output=True, text=True, check=True, env=environ)
     assert json.loads(done.stdout) == {"name": "gpu", "addresses": [str(n) for n in range(count)]}
 
 
 def test_the_discovery_script_fails_where_there_is_no_gpu(tmp_path: Path) -> None:
-    pretender = tmp_path / "nvidia-smi"
-    pretender.write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
-    pretender.chmod(0o755)
-    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": pretend_nvidia_smi(tmp_path, "exit 9")}
     done = subprocess.run([EMR / "get_gpus.sh"], capture_output=True, text=True, check=False, env=environ)
     assert done.returncode != 0 and done.stdout == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_models import write_tokenizer
+from support.small_models import write_tokenizer
 
 
 @pytest.fixture(scope="session")

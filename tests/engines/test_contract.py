@@ -61,8 +61,9 @@ def test_hostile_prompts_give_one_valid_completion_each(engine: Engine) -> None:
     for completion in completions:
         assert completion.finish_reason in get_args(FinishReason)
         assert (completion.error is not None) == (completion.finish_reason in ("skipped", "error"))
-        assert completion.prompt_tokens >= 0
-        assert completion.output_tokens >= 0
+        assert (completion.output_tokens > 0) == (completion.error is None)
+    counts = engine.tokenizer.count([prompt.text for prompt in prompts])
+    assert [completion.prompt_tokens for completion in completions] == counts
 
 
 def test_the_order_of_prompts_does_not_change_their_answers(engine: Engine) -> None:

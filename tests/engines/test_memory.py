@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.nvidia import pretend_nvidia_smi
 
 from prox_spark.engines import memory, models
 from prox_spark.errors import EngineError
@@ -40,7 +41,7 @@ def test_too_little_memory_is_known_by_its_class() -> None:
 def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend(tmp_path, monkeypatch, "echo 'GPU-1f, Tesla T4, 15360, 7900, 7.5'")
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, "echo 'GPU-1f, Tesla T4, 15360, 7900, 7.5'"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     memory.require(model_folder, 2, 7.0, on_gpu=True)
     with pytest.raises(EngineError, match=r"fit GPU 3 \(Tesla T4\): it needs about 8\.0 GiB, and 7\.7 of 15\.0 GiB"):
@@ -50,16 +51,9 @@ def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
 def test_a_gpu_without_bfloat16_gets_float16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     for capability, expected in (("7.5", "float16"), ("8.0", "bfloat16"), ("12.0", "bfloat16"), ("[N/A]", "bfloat16")):
-        pretend(tmp_path, monkeypatch, f'[ "$2" = "3" ] && echo "GPU-1f, Some GPU, 9, 9, {capability}"')
+        answer = f'[ "$2" = "3" ] && echo "GPU-1f, Some GPU, 9, 9, {capability}"'
+        monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, answer))
         assert models.number_type("auto", on_gpu=True) == expected
     assert models.number_type("float32", on_gpu=True) == "float32"
-    pretend(tmp_path, monkeypatch, "exit 9")
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, "exit 9"))
     assert models.number_type("auto", on_gpu=True) == "bfloat16"
-
-
-def pretend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a driver into the way that answers as the script does."""
-    driver = folder / "nvidia-smi"
-    driver.write_text(f"#!/bin/sh\n{script}\n")
-    driver.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")

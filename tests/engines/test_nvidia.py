@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.nvidia import pretend_nvidia_smi
 
 from prox_spark.engines import nvidia
 
@@ -15,10 +16,8 @@ LINES = "GPU-1f, NVIDIA H100 80GB HBM3, 81559, 80000, 9.0\\nGPU-2e, Tesla K80, 1
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a driver of two GPUs into the way."""
-    command = tmp_path / "nvidia-smi"
-    command.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/asked\nprintf '{LINES}\\n'\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    script = f"echo \"$@\" >> {tmp_path}/asked\nprintf '{LINES}\\n'"
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, script))
     return tmp_path / "asked"
 
 
@@ -41,7 +40,7 @@ def test_the_gpu_that_this_process_sees_is_the_first_of_the_environment(
 
 @pytest.mark.parametrize("says", ["exit 9", "echo nothing of use", "true"])
 def test_a_driver_that_says_nothing_of_use_is_none(says: str, driver: Path) -> None:
-    (driver.parent / "nvidia-smi").write_text(f"#!/bin/sh\n{says}\n")
+    pretend_nvidia_smi(driver.parent, says)
     assert nvidia.gpu("0") is None
     assert nvidia.gpus() == []
 

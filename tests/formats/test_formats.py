@@ -18,7 +18,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import write_tokenizer
+from support.small_models import write_tokenizer
 
 from prox_spark.errors import EngineError, UserError
 from prox_spark.formats import Format, Layout, Place, Written, index, write

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import runpy
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,10 +12,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from executions import CASES, Case, as_execution, chunk_row, disagreements, execute_in_jvm, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
+from support.executions import CASES, Case, as_execution, chunk_row, disagreements, execute_in_jvm, run
+from support.language_cases import language_cases
+from support.random_programs import TEXT, random_program
 
 from prox_spark.lake import schema
 from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
@@ -194,9 +195,8 @@ def test_reserved_characters_are_refused_and_their_neighbours_are_not(spark, com
 
 @BOTH
 def test_random_completions_end_as_in_the_twin(spark, mode, compiled):
-    script = runpy.run_path(str(HERE / "random_programs.py"))
     chance = random.Random(5)
-    cases = [(script["TEXT"], [chunk_program(None, script["random_program"](chance))]) for _ in range(1000)]
+    cases = [(TEXT, [chunk_program(None, random_program(chance))]) for _ in range(1000)]
     assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode), compiled=compiled) == []
 
 
@@ -255,7 +255,7 @@ def test_reference_mode_gives_what_the_published_executor_gave(spark, shared):
 
 def test_the_language_cases_give_what_their_files_say(spark, compiled):
     groups = defaultdict(list)
-    for case in runpy.run_path(str(HERE / "conftest.py"))["language_cases"]():
+    for case in language_cases():
         groups[case.level, case.policy].append(case)
     for (level, policy), cases in groups.items():
         given = [(case.text, [case.chunk()]) for case in cases]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from support.language_cases import CASES
+
 import prox_spark.program
 from prox_spark.program import execute_operations
 
@@ -11,8 +13,8 @@ def test_a_case_gives_what_its_file_says(case):
     assert case.written(execution) == case.expected
 
 
-def test_every_row_of_the_flaw_table_has_a_case(pytestconfig):
-    folders = (pytestconfig.rootpath / "tests" / "cases" / "programs").iterdir()
+def test_every_row_of_the_flaw_table_has_a_case():
+    folders = CASES.iterdir()
     rows = {int(folder.name[:2]) for folder in folders if folder.name[:2].isdigit()}
     assert rows == set(range(1, 34))
 

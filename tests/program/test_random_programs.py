@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-import runpy
-from pathlib import Path
 
-SCRIPT = runpy.run_path(str(Path(__file__).with_name("random_programs.py")))
+from support.random_programs import check, random_program
 
 
 def test_random_programs_keep_what_holds_for_every_program():
     chance = random.Random(20240917)
-    outcomes = {SCRIPT["check"](SCRIPT["random_program"](chance)) for _ in range(3000)}
+    outcomes = {check(random_program(chance)) for _ in range(3000)}
     assert outcomes == {"kept", "edited", "dropped"}

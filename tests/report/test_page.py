@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from report.made_up import HOSTILE, facts
+from support.report_facts import HOSTILE, facts
 
 from prox_spark.report.page import render
 

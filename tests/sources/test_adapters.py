@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sources.files import line, read, reasons, texts, write
+from support.source_files import line, read, reasons, texts, write
 
 from prox_spark.errors import SourceError
 from prox_spark.sources import SOURCES, adapter, check_snapshot, has_records

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sources.files import PACKERS, line, read, read_slices, reasons, texts, write, write_raw
+from support.source_files import PACKERS, line, read, read_slices, reasons, texts, write, write_raw
 
 from prox_spark.sources import File, Slice, units
 from prox_spark.sources.json_lines import parse

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sources.files import read, read_slices, reasons, texts, write_raw
+from support.source_files import read, read_slices, reasons, texts, write_raw
 
 from prox_spark.sources import File, Record, Slice
 from prox_spark.sources.parquet_values import column_values

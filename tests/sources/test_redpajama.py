@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sources.files import read, reasons, texts, write, write_raw
+from support.source_files import read, reasons, texts, write, write_raw
 
 from prox_spark.sources import Record, adapter, has_records
 from prox_spark.sources.redpajama import signals_path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from sources.files import PACKERS, write, write_raw
+from support.source_files import PACKERS, write, write_raw
 
 from prox_spark.errors import TaskError
 from prox_spark.sources.compression import BrokenStream, codec

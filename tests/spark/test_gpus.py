@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.nvidia import pretend_nvidia_smi
 
 from prox_spark import config as configuration
 from prox_spark import passes
@@ -105,10 +106,7 @@ def test_two_workers_never_share_a_gpu(addresses: list[str], tmp_path: Path) -> 
 def test_the_discovery_script_writes_what_spark_reads(tmp_path: Path) -> None:
     script = ROOT / "deploy/gpu/discover_gpus.sh"
     assert script.stat().st_mode & stat.S_IXUSR
-    pretended = tmp_path / "nvidia-smi"
-    pretended.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
-    pretended.chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    environ = {"PATH": pretend_nvidia_smi(tmp_path, "printf '0\\n1\\n'")}
     found = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == '{"name": "gpu", "addresses": ["0","1"]}'
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as F
-from sources.files import line, write, write_raw
+from support.source_files import line, write, write_raw
 
 from prox_spark.errors import SourceError
 from prox_spark.lake import schema

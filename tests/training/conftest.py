@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from training.pages_for_tests import write_pages
+from support.labelled_pages import write_pages
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from small_models import make_llama
+from support.small_models import make_llama
 
 collect_ignore_glob = [] if importlib.util.find_spec("vllm") else ["test_*.py"]
 

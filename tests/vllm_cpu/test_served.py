@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from served import served
+from support.served import served
 
 from prox_spark.config import OpenAISettings, TransformersSettings
 from prox_spark.engines import Completion, Prompt, create

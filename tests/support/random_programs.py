@@ -1,6 +1,6 @@
 """Random programs, well-formed and broken: run as a script, it parses and executes as many as it is told.
 
-python tests/program/random_programs.py 1000000
+python tests/support/random_programs.py 1000000
 """
 
 from __future__ import annotations
