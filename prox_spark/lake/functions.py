@@ -39,14 +39,14 @@ def register_functions(spark: SparkSession, *, mode: Mode = "strict") -> None:
     """
     spark.udf.register("prox_parse", _parse_udf(mode))
     text = "named_struct('text', text{})"
-    applied = columns.program_sql("px.ops", Policy(mode=mode))
+    applied = columns.program_sql("document.ops", Policy(mode=mode))
     parameters = f"text STRING, ops {ArrayType(schema.OPERATION).simpleString()}"
     _register(spark, f"prox_apply({parameters}) RETURNS STRING", text.format(", 'ops', ops"), applied)
     _register(spark, "prox_words(text STRING) RETURNS INT", text.format(""), columns.words_sql(mode))
 
 
 def _register(spark: SparkSession, signature: str, bound: str, body: str) -> None:
-    spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN {let('px', bound, body)}")
+    spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN {let('document', bound, body)}")
 
 
 def _parse_udf(mode: Mode) -> UserDefinedFunctionLike:

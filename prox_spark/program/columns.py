@@ -85,12 +85,12 @@ def words(text: Column | str, *, mode: Mode = "strict", compiled: bool = False) 
 
 
 def words_sql(mode: Mode, *, compiled: bool = False) -> str:
-    """Give the SQL text that counts the words of `px.text`."""
-    return columns_words.counter(mode, compiled=compiled)("px.text")
+    """Give the SQL text that counts the words of `document.text`."""
+    return columns_words.counter(mode, compiled=compiled)("document.text")
 
 
 def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> str:
-    """Give the SQL text of an execution over `px`, a struct of `text`, `chunks` and `words` (NULL if not known)."""
+    """Give the SQL text of an execution over `document`: a struct of `text`, `chunks`, `words` (NULL if not known)."""
     count = columns_words.counter(policy.mode, compiled=compiled)
     if level == "document":
         strict = policy.mode == "strict"
@@ -100,14 +100,20 @@ def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> st
     else:
         body = columns_strict.execute_chunks(policy, count)
     nothing = result("string(NULL)", "string(NULL)", "string(NULL)", "NULL", "NULL", "NULL")
-    return f"IF(px.text IS NULL, {nothing}, {body})"
+    return f"IF(document.text IS NULL, {nothing}, {body})"
 
 
 def _bound(body: str, **values: Column | str) -> Column:
-    """Bind columns to the fields of `px` in a SQL text; a string is a column's name, as in `pyspark.sql.functions`."""
+    """Bind columns to the fields of `document` in a SQL text; a string is a column's name, as everywhere in Spark."""
     fields = [_column(value).alias(name) for name, value in values.items()]
     # `columns_words.let`, with columns for the value: a lambda in SQL text is a column too.
-    return F.call_function("aggregate", F.array(), F.struct(*fields), F.expr("(px, y) -> px"), F.expr(f"px -> {body}"))
+    return F.call_function(
+        "aggregate",
+        F.array(),
+        F.struct(*fields),
+        F.expr("(document, unused) -> document"),
+        F.expr(f"document -> {body}"),
+    )
 
 
 def _column(value: Column | str) -> Column:
@@ -115,33 +121,33 @@ def _column(value: Column | str) -> Column:
 
 
 def program_sql(ops: str, policy: Policy) -> str:
-    """Give the SQL text that applies one program of the whole document over `px.text`."""
+    """Give the SQL text that applies one program of the whole document over `document.text`."""
     chunk = (
         "named_struct('chunk_index', int(NULL), 'line_start', int(NULL), 'line_end', int(NULL), 'completion', '', "
         f"'ops', {ops}, 'problems', array(), 'reference_ops', {ops}, 'reference_errors', 0)"
     )
-    bound = f"named_struct('text', px.text, 'chunks', array({chunk}), 'words', int(NULL))"
-    return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")
+    bound = f"named_struct('text', document.text, 'chunks', array({chunk}), 'words', int(NULL))"
+    return columns_words.let("document", bound, f"({execution_sql('chunk', policy)}).text")
 
 
 def _program_sql(policy: Policy) -> str:
-    """Give the SQL text that applies `px.ops`, JSON because fields that a caller's structs lack are NULL there."""
+    """Give the SQL text that applies `document.ops`: JSON, as fields that a caller's structs lack are NULL there."""
     fields = "op STRING, line_start INT, line_end INT, source STRING, target STRING"
     scope = "chunk_index INT, scope_start INT, scope_end INT"
-    read = f"from_json(px.ops, 'ARRAY<STRUCT<{fields}, {scope}, status STRING>>')"
-    operations = f"filter({read}, o -> o IS NOT NULL AND NOT (o.status <=> 'rejected'))"
+    read = f"from_json(document.ops, 'ARRAY<STRUCT<{fields}, {scope}, status STRING>>')"
+    operations = f"filter({read}, operation -> operation IS NOT NULL AND NOT (operation.status <=> 'rejected'))"
     own = (
-        "filter(oj, o -> o.chunk_index <=> sj.chunk_index AND o.scope_start <=> sj.scope_start "
-        "AND o.scope_end <=> sj.scope_end)"
+        "filter(operations, operation -> operation.chunk_index <=> scope.chunk_index "
+        "AND operation.scope_start <=> scope.scope_start AND operation.scope_end <=> scope.scope_end)"
     )
     chunk = (
-        "named_struct('chunk_index', sj.chunk_index, 'line_start', sj.scope_start, 'line_end', sj.scope_end, "
+        "named_struct('chunk_index', scope.chunk_index, 'line_start', scope.scope_start, 'line_end', scope.scope_end, "
         f"'completion', '', 'ops', {own}, 'problems', array(), 'reference_ops', {own}, 'reference_errors', 0)"
     )
     scopes = (
-        "array_distinct(transform(oj, o -> named_struct('chunk_index', o.chunk_index, 'scope_start', o.scope_start, "
-        "'scope_end', o.scope_end)))"
+        "array_distinct(transform(operations, operation -> named_struct('chunk_index', operation.chunk_index, "
+        "'scope_start', operation.scope_start, 'scope_end', operation.scope_end)))"
     )
-    chunks = columns_words.let("oj", operations, f"transform({scopes}, sj -> {chunk})")
-    bound = f"named_struct('text', px.text, 'chunks', {chunks}, 'words', int(NULL))"
-    return columns_words.let("px", bound, f"({execution_sql('chunk', policy)}).text")
+    chunks = columns_words.let("operations", operations, f"transform({scopes}, scope -> {chunk})")
+    bound = f"named_struct('text', document.text, 'chunks', {chunks}, 'words', int(NULL))"
+    return columns_words.let("document", bound, f"({execution_sql('chunk', policy)}).text")

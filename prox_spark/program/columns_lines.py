@@ -31,21 +31,25 @@ def present(array: str, name: str) -> str:
 
 def operations(array: str) -> str:
     """Give stored operations as rows of their own: Spark reads a field of a packed row several times slower."""
-    fields = ", ".join(f"'{name}', q.{name}" for name in ("op", "line_start", "line_end", "source", "target"))
-    return f"transform({present(array, 'q')}, q -> named_struct({fields}))"
+    fields = ", ".join(f"'{name}', operation.{name}" for name in ("op", "line_start", "line_end", "source", "target"))
+    return f"transform({present(array, 'operation')}, operation -> named_struct({fields}))"
 
 
 def gaps() -> str:
     """Give the ranges of lines between the removed ones, `first` up to but without `last`, and where the rest is."""
     zero = "named_struct('next', 0, 'gaps', cast(array() AS array<struct<first: int, last: int>>))"
-    gap = "IF(r.first > g.next, concat(g.gaps, array(named_struct('first', g.next, 'last', r.first))), g.gaps)"
-    return f"aggregate(rg, {zero}, (g, r) -> named_struct('next', greatest(g.next, r.last + 1), 'gaps', {gap}))"
+    gap = (
+        "IF(range.first > state.next, "
+        "concat(state.gaps, array(named_struct('first', state.next, 'last', range.first))), state.gaps)"
+    )
+    step = f"named_struct('next', greatest(state.next, range.last + 1), 'gaps', {gap})"
+    return f"aggregate(ranges, {zero}, (state, range) -> {step})"
 
 
 def kept() -> str:
-    """Give the lines of `nl` that no range removes."""
-    between = f"transform(gp.gaps, g -> {slice_of('nl', 'g.first', 'g.last')})"
-    return f"concat(flatten({between}), {slice_of('nl', 'gp.next', 'size(nl)')})"
+    """Give the lines of `new_lines` that no range removes."""
+    between = f"transform(between.gaps, gap -> {slice_of('new_lines', 'gap.first', 'gap.last')})"
+    return f"concat(flatten({between}), {slice_of('new_lines', 'between.next', 'size(new_lines)')})"
 
 
 def word_counts(count: Counter) -> str:
@@ -53,18 +57,21 @@ def word_counts(count: Counter) -> str:
 
     Where the ranges do not overlap and nothing was replaced, one count gives the other; else both texts are counted.
     """
-    overlap = "exists(transform(rg, (r, i) -> i > 0 AND r.first <= get(rg, i - 1).last), v -> v)"
-    removed = "aggregate(op, 0, (n, f) -> n + f.words_removed)"
-    after = "IF(ap OR px.words IS NULL, tx, NULL)"
-    before = "IF(ap AND px.words IS NULL, px.text, NULL)"
-    counted = f"transform(array({after}, {before}), w -> {count('w')})"
-    counts = (
-        f"named_struct('before', coalesce(px.words, wc[1], wc[0] + {removed}), "
-        f"'after', coalesce(wc[0], px.words - {removed}))"
+    overlap = (
+        "exists(transform(ranges, (range, place) -> place > 0 AND range.first <= get(ranges, place - 1).last), "
+        "overlaps -> overlaps)"
     )
-    return let("ap", f"rp OR {overlap}", let("wc", counted, counts))
+    removed = "aggregate(fates, 0, (sum, fate) -> sum + fate.words_removed)"
+    after = "IF(count_both OR document.words IS NULL, edited, NULL)"
+    before = "IF(count_both AND document.words IS NULL, document.text, NULL)"
+    counted = f"transform(array({after}, {before}), text -> {count('text')})"
+    counts = (
+        f"named_struct('before', coalesce(document.words, counts[1], counts[0] + {removed}), "
+        f"'after', coalesce(counts[0], document.words - {removed}))"
+    )
+    return let("count_both", f"changed OR {overlap}", let("counts", counted, counts))
 
 
 def words_before(count: Counter) -> str:
-    """Give the words of `px.text`, counted unless they are known."""
-    return f"coalesce(px.words, {count('px.text')})"
+    """Give the words of `document.text`, counted unless they are known."""
+    return f"coalesce(document.words, {count('document.text')})"

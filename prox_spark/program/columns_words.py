@@ -55,9 +55,20 @@ def let(name: str, value: str, body: str) -> str:
     each level, and with it the text.
 
     >>> let("x", "a + b", "x * x")
-    'aggregate(array(), a + b, (x, y) -> x, x -> x * x)'
+    'aggregate(array(), a + b, (x, unused) -> x, x -> x * x)'
     """
-    return f"aggregate(array(), {value}, ({name}, y) -> {name}, {name} -> {body})"
+    return f"aggregate(array(), {value}, ({name}, unused) -> {name}, {name} -> {body})"
+
+
+def bind(values: dict[str, str], body: str) -> str:
+    """Bind names one after the other, each in sight of those before it; `let` for several.
+
+    >>> bind({"x": "a + b", "y": "x * x"}, "y") == let("x", "a + b", let("y", "x * x", "y"))
+    True
+    """
+    for name, value in reversed(values.items()):
+        body = let(name, value, body)
+    return body
 
 
 def slice_of(lines: str, start: str, end: str) -> str:
@@ -95,12 +106,12 @@ def words(text: str, *, mode: Mode) -> str:
     """
     unspaced = UNSPACED if mode == "strict" else ()
     grouped = f"regexp_replace({text}, {_groups(unspaced)}, {literal(MARK)})"
-    marks = f"(octet_length(wg) - octet_length(replace(wg, {literal(MARK)}, ''))) div 3"
-    rest = f"replace(wg, {literal(MARK)}, ' ')"
+    marks = f"(octet_length(grouped) - octet_length(replace(grouped, {literal(MARK)}, ''))) div 3"
+    rest = f"replace(grouped, {literal(MARK)}, ' ')"
     # A mark at the end is a character of the text itself (see `_groups`), so the groups say nothing.
-    counted = let("wr", rest, f"int({_GROUP} * ({marks})) + {_rest('wr', unspaced)}")
-    plain = let("wt", text, _rest("wt", unspaced))
-    return let("wg", grouped, f"IF(endswith(wg, {literal(MARK)}), {plain}, {counted})")
+    counted = let("rest", rest, f"int({_GROUP} * ({marks})) + {_rest('rest', unspaced)}")
+    plain = let("whole", text, _rest("whole", unspaced))
+    return let("grouped", grouped, f"IF(endswith(grouped, {literal(MARK)}), {plain}, {counted})")
 
 
 def _groups(unspaced: Ranges) -> str:
@@ -120,7 +131,9 @@ def _rest(text: str, unspaced: Ranges) -> str:
     """Count words without groups: the characters that are words, and the runs between whitespace and them."""
     between = literal(_class((*WHITESPACE, *unspaced)) + "+")
     spaced = f"trim(regexp_replace({text}, {between}, ' '))"
-    runs = let("ws", spaced, "IF(ws = '', 0, octet_length(ws) - octet_length(replace(ws, ' ', '')) + 1)")
+    runs = let(
+        "spaced", spaced, "IF(spaced = '', 0, octet_length(spaced) - octet_length(replace(spaced, ' ', '')) + 1)"
+    )
     if not unspaced:
         return runs
     single = literal(_class(unspaced) + "+")
