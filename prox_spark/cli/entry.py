@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from prox_spark import errors
-from prox_spark.cli import auditing, commands, learning  # noqa: F401  # they add their commands to the one app
+from prox_spark.cli import commands
+from prox_spark.cli.commands import learning, line, output, past, upkeep  # noqa: F401  # they add theirs to the app
 from prox_spark.errors import ProxError, UserError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -82,8 +83,8 @@ def _last_words(error: BaseException) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_LINE else f"{flat[: _LONGEST_LINE - 1]}…"
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ class Invocation:
             spark, ours = None, False
             try:
                 with reporter.waiting("starting Spark"), uninterrupted():
-                    from prox_spark.cli.tasks import watched
+                    from prox_spark.cli.tasks import task_progress
                     from prox_spark.lake.tables import Lake, check_place
 
                     check_place(config.lake, create=create)
@@ -130,7 +130,7 @@ class Invocation:
                     spark = session(verbose=self.verbose, brief=brief, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
                     lake = Lake.open(spark, config.lake, create=create)
-                with watched(spark, reporter.tasks):
+                with task_progress(spark, reporter.tasks):
                     yield lake, reporter
             except BaseException as error:
                 if not was_interrupted(error):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
+from prox_spark.report.numbers import duration
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Task
@@ -152,21 +154,6 @@ def numbers(done: float, total: float | None, tokens: int, elapsed: float, *, ex
     elif not total or done >= total:
         parts.append(duration(elapsed))
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as people do.
-
-    >>> duration(0.4), duration(42), duration(3723)
-    ('0.4 s', '42 s', '1:02:03')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class _Numbers(ProgressColumn):

@@ -41,7 +41,7 @@ MISTAKES = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold what a statement gave.
+    """What a statement gave.
 
     Attributes:
         columns: Names of the columns, made different where the statement repeats one; none for a statement that

@@ -13,13 +13,10 @@ if TYPE_CHECKING:
     from pyspark import StatusTracker
     from pyspark.sql import SparkSession
 
-SECONDS = 1.0
-"""A step shorter than this needs no second number."""
-
 
 @contextlib.contextmanager
-def watched(spark: SparkSession, tell: Callable[[int, int], None]) -> Iterator[None]:
-    """Call `tell(done, total)` with the tasks of Spark's running stages, once a second, until the block ends.
+def task_progress(spark: SparkSession, tell: Callable[[int, int], None], *, every: float = 1.0) -> Iterator[None]:
+    """Call `tell(done, total)` with the tasks of Spark's running stages every few seconds, until the block ends.
 
     Over Spark Connect there is no status tracker, and nothing is told.
     """
@@ -31,7 +28,7 @@ def watched(spark: SparkSession, tell: Callable[[int, int], None]) -> Iterator[N
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(SECONDS):
+        while not ended.wait(every):
             with contextlib.suppress(Exception):  # a session that is about to end; progress must never stop a job
                 done, total = running(tracker)
                 if total:

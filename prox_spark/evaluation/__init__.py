@@ -2,7 +2,7 @@
 
 from prox_spark.evaluation.gold import GoldDocument, GoldPage, holds_documents, read, read_documents
 from prox_spark.evaluation.plot import plot
-from prox_spark.evaluation.run import Row, judge, removed_lines, score_documents, score_pages
+from prox_spark.evaluation.run import Row, Selection, judge, removed_lines, score_documents, score_file, score_pages
 from prox_spark.evaluation.scores import Counts, Summary, Value, count, summarise
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "GoldDocument",
     "GoldPage",
     "Row",
+    "Selection",
     "Summary",
     "Value",
     "count",
@@ -20,6 +21,7 @@ __all__ = [
     "read_documents",
     "removed_lines",
     "score_documents",
+    "score_file",
     "score_pages",
     "summarise",
 ]

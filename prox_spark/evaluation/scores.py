@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from prox_spark.evaluation.gold import GoldPage
 from prox_spark.program.words import count_words
 
+Rate = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Hits = tuple[int, int, int]
+"""What is in both the program's choice and the gold's, in the program's alone, in the gold's alone."""
+
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Count what is right and wrong on one page, or on one document (then a document is one line of one word).
+    """What is right and wrong on one page, or on one document (then a document is one line of one word).
 
     Attributes:
         group: The site; confidence intervals draw whole sites, as pages of one are alike.
@@ -28,8 +32,8 @@ class Counts:
     """
 
     group: str
-    kept: tuple[int, int, int]
-    removed: tuple[int, int, int]
+    kept: Hits
+    removed: Hits
     parsed: tuple[int, int] = (0, 0)
     tokens: tuple[int, int] = (0, 0)
     seconds: float = 0.0
@@ -37,7 +41,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Hold a score between 0 and 1 with its 95 % interval."""
+    """A score between 0 and 1 with its 95 % interval."""
 
     value: float
     low: float
@@ -46,7 +50,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Sum up the pages of one source or type.
+    """The scores of the pages of one source or type.
 
     Attributes:
         pages: How many.
@@ -77,7 +81,7 @@ class Summary:
     seconds: float
 
 
-def count(page: GoldPage, removed: Sequence[bool]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def count(page: GoldPage, removed: Sequence[bool]) -> tuple[Hits, Hits]:
     """Compare the lines that a program removed with the gold: kept words and removed lines.
 
     >>> page = GoldPage("", "", "", "", ("a b", "c", "d"), (True, False, False), (True, True, False), 0)
@@ -126,8 +130,7 @@ def _draws(groups: Sequence[str], seed: int) -> NDArray[np.float64]:
     return drawn[:, inverse].astype(np.float64)
 
 
-def _value(rate: object, sums: NDArray[np.float64], draws: NDArray[np.float64], *, mean: bool) -> Value:
-    assert callable(rate)
+def _value(rate: Rate, sums: NDArray[np.float64], draws: NDArray[np.float64], *, mean: bool) -> Value:
     if mean:
         each = rate(sums)
         value, resampled = float(each.mean()), (draws @ each) / draws.sum(axis=1)

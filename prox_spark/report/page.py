@@ -14,6 +14,7 @@ from prox_spark.program.stored import operation
 from prox_spark.program.write import write
 from prox_spark.report import charts
 from prox_spark.report.differences import blocks
+from prox_spark.report.numbers import duration
 
 if TYPE_CHECKING:
     from prox_spark.report.facts import Facts
@@ -37,7 +38,7 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "share": _share, "time": _time, "clock": _clock, "pretty": _pretty}
+    environment.filters |= {"number": _number, "share": _share, "time": _time, "clock": _duration, "pretty": _pretty}
     environment.filters["money"] = _money
     environment.filters["call"] = lambda row: write(operation(row))
     script = _asset("script.js")
@@ -114,18 +115,8 @@ def _time(moment: str | None) -> str:
     return moment[:16].replace("T", " ") if moment else "–"
 
 
-def _clock(seconds: float | None) -> str:
-    """Write a duration.
-
-    >>> _clock(4.25), _clock(75), _clock(7260)
-    ('4.2 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def _duration(seconds: float | None) -> str:
+    return "–" if seconds is None else duration(seconds)
 
 
 def _pretty(value: object) -> str:

@@ -6,15 +6,14 @@ import pytest
 from pyspark.errors import PySparkAttributeError
 from pyspark.sql import SparkSession
 
-from prox_spark.cli import tasks
+from prox_spark.cli.tasks import task_progress
 
 pytestmark = pytest.mark.spark
 
 
-def test_tasks_are_told_while_a_job_runs(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "SECONDS", 0.05)
+def test_tasks_are_told_while_a_job_runs(spark: SparkSession) -> None:
     told: list[tuple[int, int]] = []
-    with tasks.watched(spark, lambda done, total: told.append((done, total))):
+    with task_progress(spark, lambda done, total: told.append((done, total)), every=0.05):
         slow = spark.range(0, 4, 1, 4).selectExpr("reflect('java.lang.Thread', 'sleep', 300L)")
         slow.write.format("noop").mode("overwrite").save()
     assert told
@@ -27,5 +26,5 @@ def test_a_session_that_cannot_tell_is_left_alone() -> None:
         def sparkContext(self) -> object:  # noqa: N802
             raise PySparkAttributeError("not supported over Spark Connect")
 
-    with tasks.watched(Remote(), lambda done, total: None):  # type: ignore[arg-type]
+    with task_progress(Remote(), lambda done, total: None):  # type: ignore[arg-type]
         pass

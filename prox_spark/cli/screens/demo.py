@@ -15,8 +15,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from prox_spark.cli.differences import difference
-from prox_spark.cli.screens import OUTCOME_STYLES, print_json, sum_of
+from prox_spark.cli.screens import OUTCOME_STYLES, print_json
+from prox_spark.cli.screens.differences import difference
+from prox_spark.cli.screens.line import sum_of
 
 if TYPE_CHECKING:
     from rich.console import Console

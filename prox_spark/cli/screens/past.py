@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, or the one JSON value that `--json` asks for."""
+"""What the commands that look at versions and documents print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,125 +14,18 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from prox_spark.cli.differences import difference
-from prox_spark.cli.progress import duration
+from prox_spark.cli.screens import OUTCOME_STYLES, cell, operations, print_json
+from prox_spark.cli.screens.differences import change, difference
 from prox_spark.program.characters import visible
-from prox_spark.program.stored import operation
-from prox_spark.program.write import write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from prox_spark.cli.doctor import Finding
     from prox_spark.cli.invocation import Invocation
     from prox_spark.cli.queries import Answer
-    from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
-    from prox_spark.pipeline.plan import Plan
 
-LONGEST_CELL = 200
 SPOOL_BYTES = 64 * 1024 * 1024
-OUTCOME_STYLES = {"kept": "green", "edited": "cyan", "dropped": "red", "failed": "bold red", "not_run": "yellow"}
-
-
-def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
-    """Show what an ingest did."""
-    if options.json:
-        return print_json(asdict(summary))
-    console = options.console()
-    console.print(sum_of(summary))
-    if summary.quarantined:
-        query = "SELECT reason, count(*) FROM quarantine GROUP BY reason"
-        console.print(Text(f'Why records were quarantined: prox-spark sql "{query}" --lake {lake}', style="dim"))
-    if summary.documents == 0:
-        console.print("Nothing new: every record is in the lake already, or could not be read.")
-    else:
-        console.print(f"corpus is at version {summary.corpus_version} ({duration(summary.seconds)})")
-    return None
-
-
-def sum_of(summary: IngestSummary) -> str:
-    """Write the sum that always holds.
-
-    >>> from types import SimpleNamespace
-    >>> sum_of(SimpleNamespace(records=1200, documents=1190, duplicates=7, quarantined=3))
-    '1,200 records = 1,190 documents + 7 duplicates + 3 quarantined'
-    """
-    return (
-        f"{summary.records:,} records = {summary.documents:,} documents + {summary.duplicates:,} duplicates "
-        f"+ {summary.quarantined:,} quarantined"
-    )
-
-
-def refined(options: Invocation, summary: RefineSummary) -> None:
-    """Show what a refine did."""
-    if options.json:
-        return print_json(asdict(summary))
-    return options.console().print(refine_line(summary))
-
-
-def planned(options: Invocation, plan: Plan) -> None:
-    """Show what a pass is expected to take."""
-    if options.json:
-        return print_json(asdict(plan))
-    console = options.console()
-    if not plan.texts:
-        return console.print(f"plan {plan.pass_name}: nothing to do, every text has its program")
-    duplicates = f", {plan.duplicates_saved:,} more documents are copies of them" if plan.duplicates_saved else ""
-    console.print(f"plan {plan.pass_name} ({plan.engine}): {plan.texts:,} texts to do{duplicates}")
-    console.print(f"  {plan.prompt_tokens:,} tokens in, {plan.output_tokens:,} out")
-    console.print(f"  {duration(plan.seconds)} at {plan.tokens_per_second:,.0f} tokens/s with {plan.engines} at work")
-    hours = f"{plan.gpu_hours:.2f} GPU hours" if plan.gpu_hours else f"{plan.engine_hours:.2f} hours, no GPU"
-    cost = f", {plan.cost:,.2f} at the given price" if plan.cost is not None else ""
-    console.print(f"  {hours}{cost}")
-    return console.print(Text(f"from a sample of {plan.sampled:,} texts", style="dim"))
-
-
-def refine_line(summary: RefineSummary) -> str:
-    """Say in one line what a refine did."""
-    if summary.texts == 0:
-        return f"refine {summary.pass_name}: nothing to do, every text has its program"
-    rate = (summary.prompt_tokens + summary.output_tokens) / summary.seconds if summary.seconds else 0.0
-    failed = f", {summary.errors:,} failed" if summary.errors else ""
-    return (
-        f"refine {summary.pass_name}: {summary.texts:,} texts in {summary.waves} wave{'s'[: summary.waves != 1]}"
-        f"{failed}, {rate:,.0f} tokens/s{_by(summary)} ({duration(summary.seconds)})"
-    )
-
-
-def _by(summary: RefineSummary) -> str:
-    return f" by {summary.engine}" if summary.engine else ""
-
-
-def applied(options: Invocation, summary: ApplySummary) -> None:
-    """Show what an apply did."""
-    if options.json:
-        return print_json(asdict(summary))
-    return options.console().print(apply_line(summary))
-
-
-def apply_line(summary: ApplySummary) -> Text:
-    """Say in one line what an apply did and what the corpus holds after it."""
-    line = Text(f"apply {summary.pass_name}: ")
-    line.append("nothing to do" if summary.version is None else f"corpus version {summary.version}")
-    for outcome, style in OUTCOME_STYLES.items():
-        number = getattr(summary, outcome)
-        if number or outcome in ("kept", "edited", "dropped"):
-            line.append(", ").append(f"{number:,} {outcome.replace('_', ' ')}", style=style)
-    if summary.version is not None:
-        line.append(f" ({duration(summary.seconds)})")
-    return line
-
-
-def ran(options: Invocation, summaries: Sequence[tuple[RefineSummary, ApplySummary]]) -> None:
-    """Show what a run of all passes did."""
-    if options.json:
-        passes = [{"refine": asdict(refine), "apply": asdict(apply)} for refine, apply in summaries]
-        return print_json({"passes": passes})
-    console = options.console()
-    for refine, apply in summaries:
-        console.print(refine_line(refine))
-        console.print(apply_line(apply))
-    return None
+CHANGE_STYLES = {**OUTCOME_STYLES, "restored": "green", "added": "green", "forgotten": "red", "absent": "dim"}
 
 
 def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
@@ -206,15 +98,6 @@ def _stage(row: dict[str, Any]) -> Text:
     return line
 
 
-def operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
-    """List operations with their fates, one a line."""
-    for op in ops:
-        sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")
-        why = f"  {op['reason']}" if op["reason"] else ""
-        line = Text.assemble("  ", (sign, style), " ", cell(write(operation(op))), (why, "dim"))
-        console.print(line, no_wrap=True, overflow="ellipsis")
-
-
 def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
     """Say where the operations come from, and which lines of the model's answers are none."""
     for program in programs:
@@ -230,6 +113,88 @@ def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
                 "  ", ("?", "yellow"), f" {cell(problem['text']).plain}", (f"  {problem['reason']}", "dim")
             )
             console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[dict[str, Any]]) -> None:
+    """Show what differs between two versions, and the documents that were drawn."""
+    if options.json:
+        return print_json({**counts, "sample": list(drawn)})
+    from prox_spark.stages.diff import CHANGES
+
+    console = options.console()
+    console.print(Text(f"version {counts['a']} → version {counts['b']}", style="bold"))
+    there = [name for name in CHANGES if counts[name]]
+    _counts(console, ("source", "snapshot"), counts["by_source"], there, total=counts)
+    _listed(console, "dropped, by reason", counts["by_reason"], ("pass_name", "reason", "documents", "words"))
+    columns = ("pass_name", "op", "status", "reason", "operations", "documents", "found", "words_removed")
+    _listed(console, "operations", counts["by_operation"], columns)
+    for row in drawn:
+        console.print()
+        console.print(Text.assemble((row["change"], CHANGE_STYLES.get(row["change"], "")), "  ", _url(row)))
+        why = f"  {row['reason']}" if row["reason"] else ""
+        console.print(
+            Text(f"{row['doc_id'][:12]}  {row['words_before']:,} words → {row['words_after']:,}{why}", style="dim")
+        )
+        console.print(change(row["before"], row["after"]), no_wrap=True, overflow="ellipsis")
+    return None
+
+
+def _counts(
+    console: Console,
+    keys: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    changes: Sequence[str],
+    *,
+    total: dict[str, Any],
+) -> None:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=len(rows) > 1)
+    for number, name in enumerate(keys):
+        table.add_column(name, footer="" if number else "all")
+    for name in ("documents", *changes):
+        table.add_column(name, justify="right", style=CHANGE_STYLES.get(name), footer=f"{total[name]:,}")
+    table.add_column("words", justify="right", footer=_words(total))
+    for row in rows:
+        numbers = (f"{row[name]:,}" for name in ("documents", *changes))
+        table.add_row(*(cell(row[name]) for name in keys), *numbers, _words(row))
+    console.print(table)
+
+
+def _url(row: dict[str, Any]) -> Text:
+    url = cell(row["url"] or "(no URL)")
+    url.stylize("bold")
+    return url
+
+
+def _words(row: dict[str, Any]) -> str:
+    return f"{row['words_before']:,} → {row['words_after']:,}"
+
+
+def _listed(console: Console, title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    if not rows:
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right" if isinstance(rows[0][name], int) else "left")
+    for row in rows:
+        table.add_row(*(cell(row[name], thousands=True) for name in columns))
+    console.print(table)
+
+
+def one_document(options: Invocation, found: dict[str, Any]) -> None:
+    """Show one document in two versions, line by line, and the operations of the second."""
+    if options.json:
+        return print_json(found)
+    console = options.console()
+    console.print(_url(found))
+    console.print(Text(f"{found['doc_id']}  version {found['a']} → version {found['b']}", style="dim"))
+    before, after = found["before"], found["after"]
+    if before is None or after is None:
+        return console.print(f"It is not in version {found['a'] if before is None else found['b']}.")
+    operations(console, after["ops"] or [])
+    if before["text"] == after["text"]:
+        return console.print("The text is the same." if after["text"] is not None else "It is dropped in both.")
+    console.print()
+    return console.print(change(before["text"], after["text"]), no_wrap=True, overflow="ellipsis")
 
 
 def compared(options: Invocation, passes: Sequence[dict[str, Any]]) -> None:
@@ -275,35 +240,6 @@ def answer(options: Invocation, given: Answer, limit: int) -> None:
     return console.print(Text(f"{len(rows):,} row{'s'[: len(rows) != 1]}", style="dim"))
 
 
-def findings(options: Invocation, found: Sequence[Finding]) -> None:
-    """Show what doctor found."""
-    if options.json:
-        return print_json([asdict(finding) for finding in found])
-    table = Table.grid(padding=(0, 2))
-    for finding in found:
-        sign = Text("ok", style="green") if finding.ok else Text("wrong", style="bold red")
-        table.add_row(sign, finding.name, Text(finding.detail, overflow="fold"))
-    return options.console().print(table)
-
-
-def cell(value: object, *, thousands: bool = False) -> Text:
-    """Write a value on one line, cut where it is long."""
-    if value is None:
-        return Text("-", style="dim")
-    if thousands and isinstance(value, int):
-        return Text(f"{value:,}")
-    if isinstance(value, bool):
-        return Text("true" if value else "false")
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    flat = visible(text[:LONGEST_CELL]).replace("\n", "↵").replace("\t", " ")
-    return Text(f"{flat}…" if len(text) > LONGEST_CELL else flat)
-
-
-def print_json(value: object) -> None:
-    """Print the one JSON value of a command."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain))
-
-
 def _print_array(rows: Iterable[str]) -> None:
     # A query may fail at its last row: nothing is printed before all rows are there, and memory does not hold them.
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, mode="w+", encoding="utf-8") as spool:
@@ -314,16 +250,6 @@ def _print_array(rows: Iterable[str]) -> None:
         spool.write("[]\n" if separator == "[" else "]\n")
         spool.seek(0)
         shutil.copyfileobj(spool, sys.stdout)
-
-
-def _plain(value: object) -> object:
-    """Write what JSON lacks: moments as ISO 8601, bytes as hex."""
-    if isinstance(value, (bytes, bytearray)):
-        return value.hex()
-    isoformat = getattr(value, "isoformat", None)
-    if isoformat is None:
-        raise TypeError(f"{type(value).__name__} has no form in JSON")
-    return isoformat()
 
 
 def _is_number(value: object) -> bool:

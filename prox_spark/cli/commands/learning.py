@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -12,12 +13,11 @@ import typer
 
 from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import Invocation, with_options
+from prox_spark.cli.screens import learning as screens
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from prox_spark.config import Config, EngineSettings
-    from prox_spark.evaluation import Row, Value
+    from prox_spark.evaluation import Row
 
 
 @app.command()
@@ -43,11 +43,7 @@ def train(
     if not options.quiet:
         logging.getLogger("prox_spark").setLevel(logging.INFO)
     run = training.train(training.read(recipe, options.set))
-    if options.json:
-        print(json.dumps(run))
-    else:
-        shown = {key: value for key, value in run.items() if not isinstance(value, (dict, list))}
-        options.console().print("\n".join(f"{key}: {value}" for key, value in shown.items()))
+    screens.trained(options, run)
 
 
 @app.command()
@@ -69,10 +65,7 @@ def annotate(
 
     with options.reporter() as progress, progress.waiting("asking"):
         counts = annotation.annotate(annotation.read(settings, options.set))
-    if options.json:
-        print(json.dumps(counts))
-    else:
-        options.console().print("\n".join(f"{key}: {value:,}" for key, value in counts.items()))
+    screens.annotated(options, counts)
 
 
 @app.command()
@@ -111,27 +104,30 @@ def evaluate(
 
     config = options.config()
     settings = _engine(config, engine)
+    names = profile or [item.profile for item in config.passes]
+    chosen = evaluation.Selection(tuple(source or ()), tuple(fold or ()), limit)
     rows: list[Row] = []
     with options.reporter() as progress, progress.waiting("scoring"):
         for path in data:
-            rows += _scored(path, config, settings, profile or [], (source or [], fold or [], limit))
+            rows += evaluation.score_file(path, settings, names, chosen)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "scores.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
-        (out / "scores.svg").write_text(evaluation.plot(rows, who=settings.kind), encoding="utf-8")
+        for name, text in _files(rows, settings.kind).items():
+            (out / name).write_text(text, encoding="utf-8")
     if config.mlflow.experiment is not None:
         _log_scores(rows, settings, config)
-    if options.json:
-        print(json.dumps([asdict(row) for row in rows]))
-        return
-    console = options.console()
-    for level in ("lines", "documents"):
-        if chosen := [row for row in rows if row.level == level]:
-            console.print(_table(chosen, settings.kind))
+    screens.scored(options, rows, settings.kind)
 
 
-def _log_scores(rows: list[Row], settings: EngineSettings, config: Config) -> None:
-    from prox_spark import evaluation, tracking
+def _files(rows: Sequence[Row], who: str) -> dict[str, str]:
+    from prox_spark import evaluation
+
+    table = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    return {"scores.json": table, "scores.svg": evaluation.plot(rows, who=who)}
+
+
+def _log_scores(rows: Sequence[Row], settings: EngineSettings, config: Config) -> None:
+    from prox_spark import tracking
     from prox_spark.version import __version__
 
     own = [row for row in rows if row.who == settings.kind and row.page_type == "all"]
@@ -144,19 +140,15 @@ def _log_scores(rows: list[Row], settings: EngineSettings, config: Config) -> No
             for name, value in _scores(row).items()
         },
         tags={"package_version": __version__},
-        files={
-            "scores.json": json.dumps([asdict(row) for row in rows], indent=1),
-            "scores.svg": evaluation.plot(rows, who=settings.kind),
-            "prox.yaml": tracking.as_file(tracking.settings_of(config)),
-        },
+        files={**_files(rows, settings.kind), "prox.yaml": tracking.as_file(tracking.settings_of(config))},
     )
     tracking.log(config.mlflow, logged)
 
 
 def _scores(row: Row) -> dict[str, float | None]:
-    found = row.summary
-    f1 = found.kept_f1_pooled if row.level == "documents" else found.kept_f1
-    return {"pages": found.pages, "kept_f1": f1.value, "removed_f1": found.removed_f1.value, "parsed": found.parsed}
+    summary = row.summary
+    numbers = {"pages": summary.pages, "kept_f1": row.kept_f1.value, "removed_f1": summary.removed_f1.value}
+    return {**numbers, "parsed": summary.parsed}
 
 
 def _engine(config: Config, kind: str | None) -> EngineSettings:
@@ -168,63 +160,3 @@ def _engine(config: Config, kind: str | None) -> EngineSettings:
     if kind not in get_args(EngineKind):
         raise ConfigError(f"--engine must be one of {', '.join(get_args(EngineKind))}, got {kind!r}")
     return as_kind(config.engine, cast("EngineKind", kind))
-
-
-def _scored(
-    path: Path,
-    config: Config,
-    settings: EngineSettings,
-    names: list[str],
-    wanted: tuple[list[str], list[int], int | None],
-) -> list[Row]:
-    from prox_spark import engines, evaluation, profiles
-    from prox_spark.errors import ConfigError, SourceError
-
-    documents = evaluation.holds_documents(path)
-    level = "document" if documents else "chunk"
-    found = [profiles.find(name) for name in names or [item.profile for item in config.passes]]
-    profile = next((item for item in found if item.level == level), None)
-    if profile is None:
-        raise ConfigError(f"{path} needs a profile for {level}s: give one with --profile")
-    engine = engines.get_engine(settings)
-    sources, folds, limit = wanted
-    if documents:
-        votes = evaluation.read_documents(path)[:limit]
-        return evaluation.score_documents(votes, engine, profile, who=settings.kind)
-    pages = [page for page in evaluation.read(path, sources) if not folds or page.fold in folds][:limit]
-    if not pages:
-        raise SourceError(f"{path} has no pages of that source and fold")
-    return evaluation.score_pages(pages, engine, profile, who=settings.kind)
-
-
-def _table(rows: list[Row], who: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    documents = rows[0].level == "documents"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("data")
-    table.add_column("who")
-    for name in ("n", "kept P", "kept R", "kept F1", "95 %", "removed P", "removed R", "removed F1", "parsed",
-                 "tokens", "ms"):  # fmt: skip
-        table.add_column(name, justify="right")
-    last = ""
-    for row in rows:
-        name = row.source if row.page_type == "all" else f"{row.source} {row.page_type}"
-        table.add_row(*_cells(row, "" if name == last else name, documents), style="bold" if row.who == who else None)
-        last = name
-    return table
-
-
-def _cells(row: Row, name: str, documents: bool) -> list[str]:
-
-    found = row.summary
-    f1 = found.kept_f1_pooled if documents else found.kept_f1
-    kept: list[Value] = [found.kept_precision, found.kept_recall, f1]
-    removed = [found.removed_precision, found.removed_recall, found.removed_f1]
-    model = found.parsed is not None
-    return [
-        name, row.who, f"{found.pages:,}", *(f"{item.value:.3f}" for item in kept), f"{f1.low:.3f}–{f1.high:.3f}",
-        *(f"{item.value:.3f}" for item in removed), f"{found.parsed:.1%}" if model else "",
-        f"{found.tokens_in:,.0f}+{found.tokens_out:,.0f}" if model else "", f"{1000 * found.seconds:.1f}",
-    ]  # fmt: skip

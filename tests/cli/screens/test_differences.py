@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prox_spark.cli.differences import difference
+from prox_spark.cli.screens.differences import difference
 
 
 def lines(before: str, after: str, longest_run: int = 6) -> list[str]:

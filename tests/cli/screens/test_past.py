@@ -1,72 +1,24 @@
-"""What the commands print, for people and for scripts."""
+"""The screens about versions and documents: what they say, and that hostile text stays on its line."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
-from datetime import datetime, timezone
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from prox_spark.cli import screens
-from prox_spark.cli.doctor import Finding
 from prox_spark.cli.invocation import Invocation
 from prox_spark.cli.queries import Answer
-from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
-from prox_spark.pipeline.plan import Plan
+from prox_spark.cli.screens import past as screens
 from prox_spark.program import Operation
+from prox_spark.stages.diff import CHANGES
 
-INGESTED = IngestSummary("r1", 1200, 1190, 7, 3, corpus_version=4, seconds=2.0)
-REFINED = RefineSummary("r2", "doc", 1190, 2, 1, 8000, 2000, seconds=10.0)
-APPLIED = ApplySummary("r3", "doc", 5, 1000, 100, 90, 0, 0, 50_000, 40_000, seconds=3.0)
 PEOPLE, SCRIPTS = Invocation(), Invocation(json=True)
 
 
 def answer(*rows: dict[str, Any], columns: tuple[str, ...] = ("a", "b")) -> Answer:
     return Answer(columns, (json.dumps(row) for row in rows))
-
-
-def test_ingest_prints_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.ingested(PEOPLE, "lake", INGESTED)
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "1,200 records = 1,190 documents + 7 duplicates + 3 quarantined"
-    assert "quarantine GROUP BY reason" in shown[1]
-
-
-def test_a_second_ingest_says_that_nothing_is_new(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.ingested(PEOPLE, "lake", IngestSummary("r", 10, 0, 10, 0, corpus_version=None, seconds=1.0))
-    assert "Nothing new" in capsys.readouterr().out
-
-
-def test_ingest_as_json_has_the_four_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.ingested(SCRIPTS, "lake", INGESTED)
-    value = json.loads(capsys.readouterr().out)
-    assert value["records"] == value["documents"] + value["duplicates"] + value["quarantined"] == 1200
-
-
-def test_refine_and_apply_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.ran(PEOPLE, [(REFINED, APPLIED)])
-    assert capsys.readouterr().out.splitlines() == [
-        "refine doc: 1,190 texts in 2 waves, 1 failed, 1,000 tokens/s (10 s)",
-        "apply doc: corpus version 5, 1,000 kept, 100 edited, 90 dropped (3.0 s)",
-    ]
-
-
-def test_a_run_with_nothing_to_do_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = RefineSummary("r", "doc", 0, 0, 0, 0, 0, seconds=1.0)
-    unchanged = ApplySummary("r", "doc", None, 10, 0, 0, 0, 2, 50, 50, seconds=1.0)
-    screens.ran(PEOPLE, [(nothing, unchanged)])
-    assert capsys.readouterr().out.splitlines() == [
-        "refine doc: nothing to do, every text has its program",
-        "apply doc: nothing to do, 10 kept, 0 edited, 0 dropped, 2 not run",
-    ]
-
-
-def test_run_as_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.ran(SCRIPTS, [(REFINED, APPLIED)])
-    (item,) = json.loads(capsys.readouterr().out)["passes"]
-    assert (item["refine"]["texts"], item["apply"]["version"]) == (1190, 5)
 
 
 def test_a_query_as_json_is_an_array_of_all_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,10 +50,6 @@ def test_corpus_text_is_printed_as_text_on_one_line(capsys: pytest.CaptureFixtur
     assert "\x1b" not in shown
 
 
-def test_a_long_value_is_cut_in_the_table() -> None:
-    assert screens.cell("x" * 500).plain == "x" * 200 + "…"
-
-
 def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {"kept": 12_345, "edited": 0, "dropped": 0, "failed": 0, "not_run": 7, "words_before": 9, "words_after": 8}
     row = {"version": 2, "name": "apply", "pass_name": "doc", "run_id": "r", "finished_at": "2025-01-02T03:04:05"}
@@ -119,19 +67,6 @@ def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.Capt
     assert "9 → 8" in shown
     screens.history(PEOPLE, [])
     assert "no version yet" in capsys.readouterr().out
-
-
-def test_doctor_gives_every_check_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.findings(PEOPLE, [Finding("java", True, "17"), Finding("lake", False, "no such place; check --lake")])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["ok", "java"], ["wrong", "lake"]]
-    screens.findings(SCRIPTS, [Finding("java", True, "17")])
-    assert json.loads(capsys.readouterr().out) == [{"name": "java", "ok": True, "detail": "17"}]
-
-
-def test_moments_and_bytes_have_a_form_in_json(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.print_json({"at": datetime(2025, 1, 2, tzinfo=timezone.utc), "raw": b"\xff"})
-    assert json.loads(capsys.readouterr().out) == {"at": "2025-01-02T00:00:00+00:00", "raw": "ff"}
 
 
 def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,20 +119,39 @@ def test_a_text_that_no_pass_changed_reaches_the_terminal_without_its_control_ch
     assert capsys.readouterr().out.endswith("one�]0;own�\ntwo\n")
 
 
-def test_a_plan_says_what_a_pass_will_take(capsys: pytest.CaptureFixture[str]) -> None:
-    expected = Plan("doc", "vllm", 4, 1190, 10, 200, 8_000_000, 200_000, 20_000.0, 410.0, 0.45, 0.45, 0.9)
-    screens.planned(PEOPLE, expected)
-    assert capsys.readouterr().out.splitlines() == [
-        "plan doc (vllm): 1,190 texts to do, 10 more documents are copies of them",
-        "  8,000,000 tokens in, 200,000 out",
-        "  6:50 at 20,000 tokens/s with 4 at work",
-        "  0.45 GPU hours, 0.90 at the given price",
-        "from a sample of 200 texts",
-    ]
-    screens.planned(SCRIPTS, expected)
-    assert json.loads(capsys.readouterr().out)["gpu_hours"] == 0.45
+def counted(**changes: Any) -> dict[str, Any]:
+    names = ("documents", *CHANGES, "words_before", "words_after")
+    return {**dict.fromkeys(names, 0), **changes}
 
 
-def test_a_refine_says_which_engine_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    screens.refined(PEOPLE, replace(REFINED, engine="vllm"))
-    assert capsys.readouterr().out.strip().endswith("1,000 tokens/s by vllm (10 s)")
+def test_a_diff_shows_only_changes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
+    total = counted(documents=12, kept=2, edited=10, words_before=2000, words_after=1500)
+    counts = {**total, "a": 1, "b": 2, "by_source": [{**total, "source": "c4", "snapshot": "en"}]}
+    drawn = {
+        "doc_id": "a" * 64,
+        "url": "https://a.example/\x1b[31m",
+        "change": "edited",
+        "reason": None,
+        "words_before": 3,
+        "words_after": 1,
+        "before": "Menu\nA page",
+        "after": "A page",
+    }
+    screens.differences(PEOPLE, {**counts, "by_reason": [], "by_operation": []}, [drawn])
+    shown = capsys.readouterr().out
+    assert "2,000 → 1,500" in shown
+    assert "edited" in shown and "restored" not in shown
+    assert "- Menu" in shown and "  A page" in shown
+    assert "\x1b[31m" not in shown
+
+
+def test_a_dropped_document_is_shown_by_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"doc_id": "a" * 64, "url": None, "a": 0, "b": 2}
+    before, after = (
+        {"text": "x\n" * 20, "ops": None},
+        {"text": None, "ops": [{**asdict(Operation("drop_doc")), "status": "applied", "reason": None}]},
+    )
+    screens.one_document(PEOPLE, {**found, "before": before, "after": after})
+    shown = capsys.readouterr().out
+    assert "✓ drop_doc()" in shown
+    assert shown.count("- x") == 6 and "15 more lines" in shown

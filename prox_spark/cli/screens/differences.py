@@ -28,6 +28,21 @@ def difference(before: str, after: str, *, longest_run: int = LONGEST_RUN) -> Te
     return shown
 
 
+def change(before: str | None, after: str | None) -> Text:
+    r"""Give the difference of a document's texts; of one that came or went, the sign and its first lines.
+
+    >>> print(change("Menu", None).plain)
+    - Menu
+    """
+    if before is not None and after is not None:
+        return difference(before, after)
+    sign, style, text = ("+", "green", after) if before is None else ("-", "red", before)
+    lines = visible(text or "").split("\n")
+    if len(lines) > LONGEST_RUN:
+        lines[LONGEST_RUN:] = [f"… {len(lines) - LONGEST_RUN:,} more lines"]
+    return Text("\n".join(f"{sign} {line}" for line in lines), style=style, no_wrap=True, overflow="ellipsis")
+
+
 def _lines(before: list[str], after: list[str], longest_run: int) -> Iterator[tuple[str, str]]:
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():

@@ -1,53 +1,17 @@
-"""The commands of `prox-spark`, one function each: open the lake, call the pipeline, show what it says.
-
-Heavy imports stand inside the functions, so that `prox-spark --help` starts no Spark.
-"""
+"""The commands that make versions: `demo`, `ingest`, `plan`, `refine`, `apply`, `run`; and `doctor` before them."""
 
 from __future__ import annotations
 
-import sys
+import json
 from typing import Annotated
 
 import typer
 
-from prox_spark.cli import screens
+from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import Invocation, with_options
-from prox_spark.errors import UserError
+from prox_spark.cli.screens import line as screens
 
 DEMO_LAKE = "demo-lake"
-
-app = typer.Typer(
-    name="prox-spark",
-    help="Refine web text with small programs that a model writes, and keep every pass as a version of a Delta table.",
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with [bold]prox-spark demo[/bold]; each command has its own --help with examples.",
-)
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        from prox_spark.version import __version__
-
-        print(f"prox-spark {__version__}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-@with_options
-def outermost(
-    options: Invocation,
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Take the options that stand before the command."""
-    context.obj = options
-    if context.invoked_subcommand is None:
-        print(context.get_help(), end="")  # with rich it prints by itself and returns nothing
 
 
 @app.command()
@@ -62,12 +26,12 @@ def demo(options: Invocation) -> None:
     [dim]prox-spark demo --lake /tmp/demo[/dim]
     """
     from prox_spark import demo as sample
-    from prox_spark.cli import demonstration
+    from prox_spark.cli.screens.demo import show
 
     config = options.config().model_copy(update={"lake": options.lake or DEMO_LAKE})
     with options.open(config, brief=True) as (lake, progress):
         shown = sample.build(lake, config, progress=progress)
-    demonstration.show(options, shown)
+    show(options, shown)
 
 
 @app.command()
@@ -129,7 +93,8 @@ def ingest(
     [dim]prox-spark ingest jsonl pages.jsonl.zst --text-column body --snapshot 2025-51[/dim]
     """
     columns = {"text_column": text_column, "url_column": url_column, "id_column": id_column}
-    given = tuple(f"ingest.{name}={_yaml_text(value)}" for name, value in columns.items() if value is not None)
+    # As JSON a name is text in YAML, too, also where it looks like a number.
+    given = tuple(f"ingest.{name}={json.dumps(value)}" for name, value in columns.items() if value is not None)
     config = Invocation(set=given).under(options).config()
     with options.open(config) as (lake, progress):
         from prox_spark import pipeline
@@ -223,100 +188,3 @@ def run(options: Invocation) -> None:
 
         summaries = pipeline.run(lake, config, progress=progress)
     screens.ran(options, summaries)
-
-
-@app.command()
-@with_options
-def history(options: Invocation) -> None:
-    """List the versions of the table corpus: which command made each, what it holds, until when it can be read.
-
-    [dim]prox-spark history[/dim]
-    [dim]prox-spark history --json[/dim]
-    """
-    config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, _):
-        from prox_spark.audit.history import history as versions_of
-        from prox_spark.audit.maintain import expiring
-
-        versions, warnings = versions_of(lake), expiring(lake)
-    screens.history(options, versions, warnings)
-
-
-@app.command()
-@with_options
-def show(
-    options: Invocation,
-    doc_id: Annotated[str, typer.Argument(metavar="DOC_ID", help="Its beginning is enough.", show_default=False)],
-) -> None:
-    """Show one document's life: its text before and after each pass, and the operations in between.
-
-    [dim]prox-spark show 3f9a1c[/dim]
-    """
-    config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, _):
-        from prox_spark.audit.history import document
-
-        life = document(lake, doc_id)
-    screens.document(options, life)
-
-
-@app.command("compare-modes")
-@with_options
-def compare_modes(
-    options: Invocation,
-    limit: Annotated[int, typer.Option(min=1, help="Most kinds and documents to list for a pass; all count.")] = 20,
-) -> None:
-    """Execute the stored programs in both modes and list the documents on which they differ, and why.
-
-    Nothing is written.
-
-    [dim]prox-spark compare-modes[/dim]
-    [dim]prox-spark compare-modes --json --limit 1000[/dim]
-    """
-    config = options.config()
-    with options.open(config, create=False) as (lake, progress):
-        from prox_spark.audit import compare
-
-        with progress.waiting("comparing"):
-            compared = compare.compare_modes(lake, config, limit=limit)
-    screens.compared(options, compared)
-
-
-@app.command()
-@with_options
-def sql(
-    options: Invocation,
-    query: Annotated[
-        str, typer.Argument(metavar="QUERY", help="One SQL statement; - reads it from stdin.", show_default=False)
-    ],
-    limit: Annotated[int, typer.Option(min=1, help="Rows to show in the table; --json prints all.")] = 20,
-) -> None:
-    """Ask the lake in SQL. Tables: documents, programs, corpus, runs, quarantine. Views: refined, edits, versions.
-
-    Functions: prox_parse(completion), prox_apply(text, ops), prox_words(text).
-
-    [dim]prox-spark sql "SELECT outcome, count(*) FROM corpus GROUP BY outcome"[/dim]
-    [dim]prox-spark sql "SELECT count(*) FROM corpus VERSION AS OF 0"[/dim]
-    [dim]prox-spark sql --json - < query.sql[/dim]
-    """
-    text = sys.stdin.read() if query == "-" else query
-    if not text.strip().rstrip(";").strip():
-        raise UserError("the query is empty; give one SQL statement, or - to read it from stdin")
-    config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, progress):
-        from prox_spark.cli import queries
-        from prox_spark.lake.functions import register_functions
-
-        with progress.waiting("asking"):
-            if "prox_" in text.lower():  # making them takes a second that most questions need not wait
-                register_functions(lake.spark)
-            answer = queries.ask(lake, text)
-        progress.close()  # the rows are fetched while they are printed
-        screens.answer(options, answer, limit)
-
-
-def _yaml_text(value: str) -> str:
-    """Write a column name so that YAML reads it as text, also where it looks like a number."""
-    import json
-
-    return json.dumps(value)
