@@ -15,7 +15,6 @@ import typer
 
 from prox_spark import errors
 from prox_spark.cli import commands
-from prox_spark.cli.commands import learning, line, output, past, upkeep  # noqa: F401  # they add theirs to the app
 from prox_spark.errors import ProxError, UserError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

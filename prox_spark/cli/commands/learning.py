@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from prox_spark.cli.commands import app
+from prox_spark.cli.commands.root import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.cli.screens import learning as screens
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prox_spark.cli.commands import app
+from prox_spark.cli.commands.root import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.cli.screens import line as screens
 

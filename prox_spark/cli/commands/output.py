@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prox_spark.cli.commands import Version, app
+from prox_spark.cli.commands.root import Version, app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.cli.screens import output as screens
 from prox_spark.errors import UserError

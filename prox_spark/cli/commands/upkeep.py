@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from prox_spark.cli.commands import Version, app
+from prox_spark.cli.commands.root import Version, app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.cli.screens import upkeep as screens
 from prox_spark.errors import UserError
