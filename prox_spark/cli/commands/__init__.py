@@ -5,8 +5,9 @@ models; each adds its commands to `app`. Heavy imports stand inside the function
 Spark.
 """
 
-# isort: off  # --help lists the commands in this order
-from prox_spark.cli.commands import learning, line, output, past, upkeep
+# isort: off
+# The order in which --help lists the commands.
 from prox_spark.cli.commands.root import app
+from prox_spark.cli.commands import line, past, upkeep, output, learning
 
 __all__ = ["app", "learning", "line", "output", "past", "upkeep"]
