@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+SHARED = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data"))
 
 SPARK_SETTINGS = {
     "spark.master": "local[2]",
@@ -63,7 +65,17 @@ def loaded_accelerator(spark: SparkSession, accelerator_jar: str) -> Iterator[No
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Give the folder of shared sample data; tests that need it are skipped where it is not at hand."""
-    folder = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not at hand (PROX_SPARK_SHARED names another place)")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not at hand (PROX_SPARK_SHARED names another place)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def reference_cases() -> list[dict[str, Any]]:
+    """Give what the published executor made of texts and programs: 4,000 where they are at hand, else 400 of them."""
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(
+        (SHARED if SHARED.is_dir() else DATA) / "reference_cases.parquet"
+    ).to_pylist()
+    return rows

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_spark.chunks import Tokenizer, WordTokenizer, as_tokenizer, chunk
+from prox_spark.chunks import Tokenizer, WordTokenizer, as_tokenizer, chunk, number_lines
+
+DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,26 @@ def llama(shared):
 def transformers_llama(shared):
     transformers = pytest.importorskip("transformers")
     return transformers.AutoTokenizer.from_pretrained(shared / "llama_tokenizer")
+
+
+class Counted:
+    """What a tokenizer counted of each line of a page, without the tokenizer."""
+
+    def __init__(self, text, line_tokens):
+        self._tokens = dict(zip(number_lines(text.split("\n")), line_tokens, strict=True))
+
+    def count(self, texts):
+        return [self._tokens[text] for text in texts]
+
+
+def test_pages_are_cut_into_the_windows_of_the_reference():
+    rows = parquet.read_table(DATA / "reference_chunks.parquet").to_pylist()
+    assert len(rows) == 40
+    for row in rows:
+        chunks = chunk(row["text"], Counted(row["text"], row["line_tokens"]))
+        assert [part.line_start for part in chunks] == row["line_start"]
+        assert [part.line_end for part in chunks] == row["line_end"]
+        assert f"[doc]\n{chunks[0].prompt}\n[/doc]" == row["first_chunk_prompt"]
 
 
 def assert_reference_chunks(shared, tokenizer):

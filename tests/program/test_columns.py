@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -239,18 +238,15 @@ def test_generated_texts_and_programs_end_as_in_the_twin(spark, mode, compiled):
 
 
 @BOTH
-def test_the_reference_cases_end_as_in_the_twin(spark, shared, mode):
-    table = pq.read_table(shared / "reference_cases.parquet").to_pylist()
-    cases = [(row["text"], [chunk_program(None, row["program"])]) for row in table]
-    assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode)) == []
-
-
-def test_reference_mode_gives_what_the_published_executor_gave(spark, shared):
-    table = pq.read_table(shared / "reference_cases.parquet").to_pylist()
-    assert len(table) == 4000
-    cases = [(row["text"], [chunk_program(None, row["program"])]) for row in table]
-    found = execute_in_jvm(spark, cases, level="chunk", policy=Policy(mode="reference"))
-    assert [one.text or "" for one in found] == [row["expected"] for row in table]
+def test_the_reference_cases_end_as_in_the_twin_and_in_reference_mode_as_published(spark, reference_cases, mode):
+    assert len(reference_cases) in (400, 4000)
+    cases = [(row["text"], [chunk_program(None, row["program"])]) for row in reference_cases]
+    executed = execute_in_jvm(spark, cases, level="chunk", policy=Policy(mode=mode))
+    twins = [execute_operations(text, chunks, policy=Policy(mode=mode)) for text, chunks in cases]
+    differing = [case for case, jvm, twin in zip(cases, executed, twins, strict=True) if jvm != twin]
+    assert differing == []
+    if mode == "reference":
+        assert [execution.text or "" for execution in executed] == [row["expected"] for row in reference_cases]
 
 
 def test_the_language_cases_give_what_their_files_say(spark, compiled):

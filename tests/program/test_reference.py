@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow.parquet as parquet
 import pytest
 
 from prox_spark.program import Operation, Policy, chunk_program, execute, execute_operations, parse, parse_reference
@@ -11,9 +10,9 @@ from prox_spark.program.reference import GROWTH_FACTOR, GROWTH_FLOOR, count_erro
 LONG = "\n".join(f"line {number} of the page with ten words in it" for number in range(40))
 
 
-def test_all_reference_cases_agree_in_text_and_errors(shared):
+def test_all_reference_cases_agree_in_text_and_errors(reference_cases):
     wrong = []
-    for row, case in enumerate(parquet.read_table(shared / "reference_cases.parquet").to_pylist()):
+    for row, case in enumerate(reference_cases):
         execution = execute(case["text"], case["program"], mode="reference")
         errors = count_errors(case["text"], [chunk_program(None, case["program"])])
         if (execution.text or "", errors) != (case["expected"], case["errors"]):
