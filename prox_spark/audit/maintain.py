@@ -67,20 +67,23 @@ class Maintenance:
     seconds: float
 
 
-def maintain(lake: Lake, *, keep_days: int | None = None, dry_run: bool = False) -> Maintenance:
+def maintain(
+    lake: Lake, *, keep_days: int | None = None, dry_run: bool = False, least_days: int = LEAST_DAYS
+) -> Maintenance:
     """Compact the tables and remove the files that no needed version reads.
 
     Args:
         lake: The lake.
         keep_days: Remove files that were replaced longer ago than this; None keeps to the tables' own retention.
         dry_run: Change nothing; count the files that would be removed.
+        least_days: The shortest that `keep_days` may be; below a week only where nothing else is at work.
 
     Raises:
         UserError: `keep_days` is too short.
     """
-    if keep_days is not None and keep_days < LEAST_DAYS:
+    if keep_days is not None and keep_days < least_days:
         raise UserError(
-            f"--keep-days must be at least {LEAST_DAYS}, got {keep_days}: commands at work still read what was replaced"
+            f"--keep-days must be at least {least_days}, got {keep_days}: commands at work still read what was replaced"
         )
     run = Run.start("maintain", conf=json.dumps({"keep_days": keep_days}))
     there = [table for table in TABLES if lake.exists(table)]

@@ -24,20 +24,21 @@ CATALOG = f"spark.sql.catalog.{ACCELERATOR}"
 CLASS = "prox_spark.Accelerator"
 
 
-def register(spark: SparkSession, jar: str | None = None) -> None:
+def register(spark: SparkSession, jar: str | None = None, *, name: str = CLASS) -> None:
     """Give a running session the accelerator; `apply` and `refine` use it from then on.
 
     Args:
         spark: The session.
         jar: What `make accelerator` built, on any file system that Spark reads; None where the session has it on its
             class path (`spark.jars`, a library of a Databricks cluster).
+        name: The class in it.
 
     Raises:
         SessionError: The JAR is not there, or was built for another version of prox_spark.
     """
     if jar is not None:
         spark.sql(f"ADD JAR {literal(jar)}")  # which takes a file that is not there without a word
-    spark.conf.set(CATALOG, CLASS)
+    spark.conf.set(CATALOG, name)
     try:
         is_there(spark)
     except SessionError:
@@ -45,7 +46,7 @@ def register(spark: SparkSession, jar: str | None = None) -> None:
         raise
 
 
-def is_there(spark: SparkSession) -> bool:
+def is_there(spark: SparkSession, *, version: str = __version__) -> bool:
     """Say whether the session has the accelerator.
 
     Raises:
@@ -61,6 +62,6 @@ def is_there(spark: SparkSession) -> bool:
             f"{CATALOG} is set, but the JAR of the accelerator is not there: name it in spark.jars (make accelerator "
             "builds it), or leave the setting out"
         ) from error
-    if built_for != __version__:
-        raise SessionError(f"the accelerator is of prox_spark {built_for}, and this is {__version__}: make accelerator")
+    if built_for != version:
+        raise SessionError(f"the accelerator is of prox_spark {built_for}, and this is {version}: make accelerator")
     return True

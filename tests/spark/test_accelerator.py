@@ -44,11 +44,11 @@ def test_a_session_without_it_does_not_have_it(spark):
     assert not accelerator.is_there(spark)
 
 
-def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spark, tmp_path, monkeypatch):
-    monkeypatch.setattr(accelerator, "CLASS", "prox_spark.NotThere")  # other tests have loaded the real one
+def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spark, tmp_path):
     fresh = spark.newSession()
     with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
-        accelerator.register(fresh, str(tmp_path / "nowhere.jar"))
+        # Under a name of its own: other tests have loaded the real one.
+        accelerator.register(fresh, str(tmp_path / "nowhere.jar"), name="prox_spark.NotThere")
     assert not accelerator.is_there(fresh)
     assert "\n" not in str(caught.value)
 
@@ -62,11 +62,10 @@ def test_a_setting_without_the_jar_is_one_line(spark):
 
 
 @pytest.mark.usefixtures("loaded_accelerator")
-def test_a_jar_of_another_version_is_refused(spark, monkeypatch):
+def test_a_jar_of_another_version_is_refused(spark):
     assert accelerator.is_there(spark)
-    monkeypatch.setattr(accelerator, "__version__", "9.9.9")
     with pytest.raises(SessionError, match=r"is of prox_spark .*, and this is 9\.9\.9: make accelerator"):
-        accelerator.is_there(spark)
+        accelerator.is_there(spark, version="9.9.9")
 
 
 def test_the_jar_holds_its_own_classes_alone(accelerator_jar):

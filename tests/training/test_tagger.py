@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -55,23 +56,26 @@ def test_the_same_recipe_gives_the_same_weights(pages: Path, tmp_path: Path) -> 
     assert a == b
 
 
-def test_a_run_goes_on_where_it_was_cut_off(pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prox_spark.training.tagger.fit import Fit
+class Interrupting(logging.Handler):
+    """Ctrl-C at the moment at which the end of the second epoch is told."""
 
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(recipe(pages, whole))
-    save = Fit._save
-
-    def interrupted(self: Fit, best: dict[str, object]) -> None:
-        save(self, best)
-        if self.epoch == 2:
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("epoch 2 of 3"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Fit, "_save", interrupted)
+
+def test_a_run_goes_on_where_it_was_cut_off(pages: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(recipe(pages, whole))
+    caplog.set_level(logging.INFO, logger="prox_spark")
+    interrupting = Interrupting()
+    logging.getLogger("prox_spark").addHandler(interrupting)
     with pytest.raises(KeyboardInterrupt):
         train(recipe(pages, cut))
-    monkeypatch.setattr(Fit, "_save", save)
+    logging.getLogger("prox_spark").removeHandler(interrupting)
+    caplog.clear()
     train(recipe(pages, cut))
+    assert [text.split(":")[0] for text in caplog.messages if text.startswith("epoch")] == ["epoch 3 of 3"]
     assert (cut / "tagger.safetensors").read_bytes() == (whole / "tagger.safetensors").read_bytes()
 
 
