@@ -174,7 +174,6 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
         (MODEL % "batch_size: '5'", "engine.batch_size must be a whole number, got '5'"),
         (MODEL % "batch_size: 1.5", "engine.batch_size must be a whole number, got 1.5"),
         (MODEL % "batch_size: true", "engine.batch_size must be a whole number, got true"),
-        (MODEL % "batch_size: null", "engine.batch_size must be a whole number, got nothing"),
         (
             "engine.kind=vlm",
             "engine.kind must be one of auto, tagger, rules, transformers, scripted, vllm, openai, got 'vlm'",

@@ -115,7 +115,7 @@ class ModelSettings(KindSettings):
 
 
 class _TransformersKeys(Section):
-    batch_size: Count = 16
+    batch_size: Count | None = None
 
 
 class _VllmKeys(Section):
@@ -135,7 +135,7 @@ class TransformersSettings(_TransformersKeys, ModelSettings):
     """Any causal language model, by the library transformers.
 
     Attributes:
-        batch_size: Prompts per forward pass.
+        batch_size: Most prompts per forward pass; None takes 16 on a CPU, and on a GPU what its free memory holds.
     """
 
     kind: Literal["transformers"] = "transformers"

@@ -1,4 +1,4 @@
-"""The transformers engine: any causal language model from a folder or the hub, on a CPU or a GPU, decoded greedily."""
+"""The transformers engine: batches by length and memory, decoded by the library or, on a GPU, by captured steps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from prox_spark.engines import memory, models
 from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
-from prox_spark.engines.constraints import Constraints
 from prox_spark.engines.seam import Completion, Prompt
 from prox_spark.engines.tokenizer import ModelTokenizer
+from prox_spark.engines.transformers import graphs
+from prox_spark.engines.transformers.constraints import Constraints
 from prox_spark.errors import EngineError, TaskError
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ logger = logging.getLogger(__name__)
 _TOKENS_AT_A_TIME = 32
 """A batch decodes so many tokens before the rows that have ended leave it."""
 
-_BATCH_TOKENS = 131_072  # 64 prompts of the published models' whole context; their KV cache is then about 0.8 GB
+_CPU_PROMPTS = 16
+_CPU_TOKENS = 131_072  # 64 prompts of the published models' whole context; their KV cache is then about 0.8 GB
+
+_GPU_PROMPTS = 4096
+_GPU_TOKENS = 1_000_000
+"""More tokens a batch bring little: reading them takes three seconds of an H200, as long as some hundred steps."""
+
+_GPU_SHARE = 0.7
+"""The part of the free memory of a GPU that a batch is made for; a batch that does not fit is halved."""
 
 
 class TransformersEngine:
@@ -61,7 +70,8 @@ class TransformersEngine:
         self._eos = models.ends_of_sequence(source, self._model.config, tokenizer)
         self._pad = next((i for i in (tokenizer.pad_token_id, *sorted(self._eos)) if i is not None), 0)
         self._vocabulary: int = self._model.get_input_embeddings().num_embeddings
-        self._context, self._limits = _limits(self._model.config, settings.batch_size)
+        self._context, self._limits = _limits(self._model, settings.batch_size, on_gpu=on_gpu)
+        self._graphs = graphs.decoder(self._model, self._eos, self._pad) if on_gpu else None
         self._selects = not getattr(self._model, "_is_stateful", False)  # a state of its own has no rows to choose
         self._constraints = Constraints(tokenizer, self._vocabulary, self._eos)
         self._lock = threading.Lock()
@@ -111,7 +121,7 @@ class TransformersEngine:
         if self._model is None:
             raise TaskError("the engine was closed while it was in use")
         try:
-            rows = self._generate(batch)
+            rows = self._decode(batch)
         except torch.OutOfMemoryError:
             self._limits = Limits(max(1, len(batch) // 2), self._limits.tokens, self._limits.positions)
             _free(self._device)
@@ -120,6 +130,15 @@ class TransformersEngine:
         except torch.AcceleratorError as error:
             raise TaskError(f"the device failed: {error}") from error
         return [self._completion(request, row) for request, row in zip(batch, rows, strict=True)]
+
+    def _decode(self, batch: Sequence[Request]) -> list[list[int]]:
+        if self._graphs is not None and not any(request.grammar for request in batch):
+            try:
+                return self._graphs.decode(batch)
+            except graphs.CannotCaptureError as error:
+                logger.warning("the steps of this model cannot be captured, the library decodes: %s", error)
+                self._graphs = None
+        return self._generate(batch)
 
     def _generate(self, batch: Sequence[Request]) -> list[list[int]]:
         """Decode a batch, and every few tokens let go of the rows that have ended: the longest answer goes on alone."""
@@ -196,12 +215,36 @@ def _load(source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _limits(config: Any, batch_size: int) -> tuple[int | None, Limits]:
-    """Read the context; rotary positions may run past it (a neighbour's limit may be longer), learned ones may not."""
-    text = config.get_text_config()
-    context: int | None = getattr(text, "max_position_embeddings", None)
-    rotary = getattr(text, "rope_parameters", None) is not None
-    return context, Limits(batch_size, _BATCH_TOKENS, None if rotary else context)
+def _limits(model: Any, batch_size: int | None, *, on_gpu: bool) -> tuple[int | None, Limits]:
+    """Read the context, and choose the size of batches.
+
+    Rotary positions may run past the context (a neighbour's limit may be longer), learned ones may not.
+    """
+    config = model.config.get_text_config()
+    context: int | None = getattr(config, "max_position_embeddings", None)
+    positions = None if getattr(config, "rope_parameters", None) is not None else context
+    if not on_gpu:
+        return context, Limits(batch_size or _CPU_PROMPTS, _CPU_TOKENS, positions)
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    tokens = max(1, min(_GPU_TOKENS, int(free * _GPU_SHARE / _bytes_of_a_token(model, context or 0))))
+    return context, Limits(batch_size or _GPU_PROMPTS, tokens, positions)
+
+
+def _bytes_of_a_token(model: Any, context: int) -> int:
+    """Estimate the memory that a token of a batch takes.
+
+    Those are its keys and values, twice while they are copied, and the widest of what is computed for it, the row of a
+    mask over the context included.
+    """
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    kept = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * size
+    computed = 8 * config.hidden_size + 3 * (getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
+    width = int(next(model.parameters()).element_size())
+    return int((2 * kept + computed) * width + 3 * context)
 
 
 def _parts(batch: Sequence[Request], size: int) -> list[Sequence[Request]]:
