@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, PassSettings
@@ -21,7 +20,7 @@ LANGUAGE = "1"
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Hold one pass of the line, ready to run.
+    """One pass of the line, ready to run.
 
     Attributes:
         name: The column `pass_name`.
@@ -55,7 +54,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class PastPass:
-    """Hold what a version says of a pass that it went through: enough to execute its stored programs again."""
+    """What a version says of a pass that it went through: enough to execute its stored programs again."""
 
     name: str
     fingerprint: str
@@ -63,21 +62,76 @@ class PastPass:
     policy: Policy
 
 
-def past(keys: Sequence[Mapping[str, Any]]) -> tuple[PastPass, ...]:
-    """Read a chain of passes, as versions record it; the opposite of `chain`.
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The passes that rows of the corpus went through, in order, as a version records them.
 
-    >>> past([{"name": "doc", "fingerprint": "1f", "level": "document", "policy": {}}])[0].level
-    'document'
-
-    Raises:
-        LakeError: An older version of prox_spark wrote it, and did not say enough.
+    Attributes:
+        keys: What decides the texts that each pass leaves, as JSON; equal keys, equal passes.
     """
-    try:
-        return tuple(
-            PastPass(item["name"], item["fingerprint"], item["level"], Policy(**item["policy"])) for item in keys
-        )
-    except (KeyError, TypeError) as error:
-        raise LakeError(f"a version was made by another version of prox_spark, its passes lack {error}") from error
+
+    keys: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, passes: Iterable[Pass]) -> Chain:
+        """Give the chain of some passes, in order."""
+        return cls(tuple(json.dumps(pass_.key, sort_keys=True) for pass_ in passes))
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Chain:
+        """Read what `to_json` wrote; a command that went through no pass may have left it out.
+
+        >>> len(Chain.from_json('[{"name": "doc"}, {"name": "chunk"}]')), len(Chain.from_json(None))
+        (2, 0)
+        """
+        return cls(tuple(json.dumps(key, sort_keys=True) for key in json.loads(text or "[]")))
+
+    def to_json(self) -> str:
+        """Write the chain as one JSON list, the form in which commits and `runs` keep it.
+
+        >>> Chain().to_json()
+        '[]'
+        """
+        return f"[{', '.join(self.keys)}]"
+
+    def __len__(self) -> int:
+        """Count the passes."""
+        return len(self.keys)
+
+    @property
+    def last(self) -> dict[str, object]:
+        """Give the key of the last pass: `name`, `fingerprint`, `level` and `policy`.
+
+        Raises:
+            IndexError: There is none.
+        """
+        return dict(json.loads(self.keys[-1]))
+
+    def shared_with(self, other: Chain) -> int | None:
+        """Count the passes that both begin with, where one is the beginning of the other; None where they part.
+
+        >>> doc, chunk = ('{"name": "doc"}',), ('{"name": "chunk"}',)
+        >>> Chain(doc).shared_with(Chain(doc + chunk)), Chain().shared_with(Chain(doc))
+        (1, 0)
+        >>> Chain(chunk).shared_with(Chain(doc + chunk)) is None
+        True
+        """
+        shared = min(len(self), len(other))
+        return shared if self.keys[:shared] == other.keys[:shared] else None
+
+    def passes(self) -> tuple[PastPass, ...]:
+        """Give the passes, as far as executing their stored programs needs them.
+
+        Raises:
+            LakeError: Another version of prox_spark wrote the chain, and did not say enough.
+        """
+        try:
+            return tuple(
+                PastPass(key["name"], key["fingerprint"], key["level"], Policy(**key["policy"]))
+                for key in map(json.loads, self.keys)
+            )
+        except (KeyError, TypeError) as error:
+            raise LakeError(f"a version was made by another version of prox_spark, its passes lack {error}") from error
 
 
 def resolve(config: Config) -> tuple[Pass, ...]:
@@ -106,15 +160,6 @@ def conf(config: Config, pass_: Pass) -> str:
     """Write the settings that decide what a pass does as JSON, for the column `conf` of `runs`."""
     settings = {"pass": pass_.key, "profile": pass_.profile.name, "engine": pass_.engine.model_dump()}
     return json.dumps(settings | {"refine": config.refine.model_dump()}, sort_keys=True)
-
-
-def chain(passes: Sequence[Pass]) -> str:
-    """Write an ordered list of passes as JSON, the form in which a version says what it went through.
-
-    >>> chain([])
-    '[]'
-    """
-    return json.dumps([item.key for item in passes], sort_keys=True)
 
 
 def _resolve(config: Config, settings: PassSettings) -> Pass:

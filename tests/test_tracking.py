@@ -190,7 +190,7 @@ def test_every_command_that_wrote_is_one_run(
     assert main(["report", "-o", str(tmp_path / "report.html"), *settings]) == 0
     report = runs(client)[-1]
     assert files(client, report)["report.html"] == (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert report.data.tags["prox_spark.corpus_version"] == str(lake.version("corpus"))
+    assert report.data.tags["prox_spark.corpus_version"] == str(lake.newest("corpus"))
     assert report.data.metrics["kept"] + report.data.metrics["edited"] + report.data.metrics["dropped"] == 4
 
 

@@ -12,6 +12,7 @@ from prox_spark.audit.retention import retention
 from prox_spark.audit.tags import resolve
 from prox_spark.errors import UserError
 from prox_spark.lake import views
+from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
 from prox_spark.stages import diff as comparing
 
@@ -80,8 +81,10 @@ def diff(lake: Lake, a: str | int, b: str | int | None = None) -> Diff:
 
 def edits_between(lake: Lake, a: int, b: int) -> DataFrame:
     """Give the operations that version `b` stands on and version `a` does not; the columns of the view `edits`."""
-    there = {made.version for made in views.lineage(lake, a)}
-    return lake.spark.sql(views.edits(lake, [made for made in views.lineage(lake, b) if made.version not in there]))
+    entries = lake.entries()
+    before = {version.version for version in lineage(entries, a)}
+    since = [version for version in lineage(entries, b) if version.version not in before]
+    return lake.spark.sql(views.edits(lake.name, since))
 
 
 def sample(

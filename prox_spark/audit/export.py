@@ -18,9 +18,10 @@ from prox_spark.formats.mds import INDEX
 from prox_spark.formats.place import UNFINISHED
 from prox_spark.formats.tokens import Packing
 from prox_spark.formats.vocabulary import Vocabulary
-from prox_spark.lake import views
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
+from prox_spark.passes import Chain
 from prox_spark.pipeline.progress import Progress, Step
 from prox_spark.stages import export as writing
 
@@ -282,8 +283,8 @@ def _tokenizer(layout: Layout) -> dict[str, Any] | None:
 
 def _origin(lake: Lake, number: int) -> dict[str, Any]:
     """Give the passes that the version went through, and the commands that made it, with configuration and models."""
-    made = views.lineage(lake, number)
-    passes = max((item.passes for item in made), key=len, default=())
+    stands_on = lineage(lake.entries(), number)
+    passes = json.loads(max((version.passes for version in stands_on), key=len, default=Chain()).to_json())
     keys = [item["fingerprint"] for item in passes]
     mine = lake.read("runs").where(f"corpus_version = {number} AND command <> 'tag'")
     theirs = lake.read("runs").where("command IN ('refine', 'apply')")
@@ -292,7 +293,7 @@ def _origin(lake: Lake, number: int) -> dict[str, Any]:
     rows = mine.select(*columns).union(theirs.select(*columns)).distinct().orderBy("run_id").collect()
     last = mine.select("run_id").first()
     runs = [{**row.asDict(), "conf": json.loads(row["conf"] or "{}")} for row in rows]
-    return {"passes": list(passes), "runs": [run for run in runs if last is None or run["run_id"] <= last[0]]}
+    return {"passes": passes, "runs": [run for run in runs if last is None or run["run_id"] <= last[0]]}
 
 
 def _complete(layout: Layout, manifest: dict[str, Any], documents: int) -> None:

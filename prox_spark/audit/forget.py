@@ -19,7 +19,7 @@ from prox_spark.errors import UserError
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import chain
+from prox_spark.passes import Chain
 from prox_spark.pipeline.recovery import recover
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
             "add --drop-tags if they may go"
         )
     recover(lake)
-    run = Run.start("forget", conf=json.dumps({"ids": len(ids), "now": now}), passes=chain(()))
+    run = Run.start("forget", conf=json.dumps({"ids": len(ids), "now": now}), passes=Chain())
     with _views(lake, ids):
         documents = lake.read("documents").join(lake.spark.table(IDS), "doc_id", "left_semi").count()
         programs = lake.read("programs").join(lake.spark.table(HASHES), "text_sha256", "left_semi").count()
@@ -158,7 +158,7 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
 
 def _remove(lake: Lake, table: str, run: Run) -> int | None:
     column = TABLES[table]
-    before = lake.version(table)
+    before = lake.newest(table)
     if before is None:
         return None
     view = HASHES if column == "text_sha256" else IDS
@@ -172,7 +172,7 @@ def _remove(lake: Lake, table: str, run: Run) -> int | None:
 
 def _purge(lake: Lake) -> int:
     """Remove every file that the newest versions do not need, and give the oldest version of the corpus left."""
-    newest = lake.version("corpus") or 0
+    newest = lake.newest("corpus") or 0
     for table in (*TABLES, "quarantine"):
         vacuum(lake, table, hours=0)
     return newest

@@ -12,10 +12,12 @@ from math import ceil
 from prox_spark.audit.retention import DEFAULTS, Retention, interval, retention
 from prox_spark.audit.tags import tags
 from prox_spark.errors import UserError
-from prox_spark.lake import ledger, views
+from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import RETENTION, Lake
 from prox_spark.spark.session import parallelism
+from prox_spark.spark.settings import changed
 
 TABLES = ("documents", "programs", "corpus", "quarantine")
 LEAST_DAYS = 7
@@ -103,7 +105,7 @@ def needed(lake: Lake) -> dict[int, str]:
     reasons: dict[int, list[str]] = {}
     for name, version in tags(lake).items():
         reasons.setdefault(version, []).append(f"tag {name}")
-    for made in views.lineage(lake):
+    for made in lineage(lake.entries()):
         reasons.setdefault(made.version, []).append(f"edits of pass {made.pass_name}")
     return {version: ", ".join(why) for version, why in sorted(reasons.items()) if kept.is_readable(version)}
 
@@ -128,7 +130,7 @@ def expiring(lake: Lake, within: timedelta = SOON) -> tuple[str, ...]:
 def vacuum(lake: Lake, table: str, *, hours: int, dry_run: bool = False) -> int:
     """Remove the files that were replaced more than `hours` ago, and give their number."""
     statement = f"VACUUM {lake.name(table)} RETAIN {hours} HOURS"
-    with _settings(lake, _vacuum_settings(lake)), _kept_for(lake, table, hours, dry_run=dry_run):
+    with changed(lake.spark, _vacuum_settings(lake)), _kept_for(lake, table, hours, dry_run=dry_run):
         if dry_run:
             listed = lake.spark.sql(f"{statement} DRY RUN").toLocalIterator()
             return sum(1 for row in listed if str(row[0]).endswith(".parquet"))
@@ -200,7 +202,7 @@ def _compact(lake: Lake, table: str) -> int:
         "spark.databricks.delta.optimize.minFileSize": str(SMALL_FILE),
         "spark.databricks.delta.optimize.maxFileSize": str(TARGET_FILE),
     }
-    with _settings(lake, keys):
+    with changed(lake.spark, keys):
         result = lake.spark.sql(f"OPTIMIZE {lake.name(table)}").select("metrics.numFilesRemoved").first()
     return 0 if result is None else int(result[0] or 0)
 
@@ -231,18 +233,3 @@ def _readable_from(lake: Lake) -> int:
             break
         oldest = number
     return oldest
-
-
-@contextmanager
-def _settings(lake: Lake, wanted: dict[str, str]) -> Iterator[None]:
-    before = {key: lake.spark.conf.get(key, None) for key in wanted}
-    for key, value in wanted.items():
-        lake.spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key, old in before.items():
-            if old is None:
-                lake.spark.conf.unset(key)
-            else:
-                lake.spark.conf.set(key, old)

@@ -12,7 +12,7 @@ from prox_spark.lake import ledger, tables
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import chain
+from prox_spark.passes import Chain
 from prox_spark.pipeline.recovery import recover
 
 
@@ -48,8 +48,8 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
     """
     recover(lake)
     number = readable(lake, version)
-    before = lake.version("corpus")
-    run = Run.start("restore", conf=json.dumps({"version": number}), passes=chain(()))
+    before = lake.newest("corpus")
+    run = Run.start("restore", conf=json.dumps({"version": number}), passes=Chain())
     rows = lake.count("corpus")
     if before is None or number == max(made.version for made in lake.versions("corpus")):
         return RestoreSummary(run.run_id, number, None, rows, 0, 0, run.seconds)

@@ -17,7 +17,7 @@ NEWEST = ("latest", "newest")
 
 def tags(lake: Lake) -> dict[str, int]:
     """Give the tags and the versions that they name, by version and name."""
-    rows = lake.spark.sql(views.tags_query(lake)).where("version IS NOT NULL").toLocalIterator()
+    rows = lake.spark.sql(views.tags(lake.name)).where("version IS NOT NULL").toLocalIterator()
     found = [(int(row["version"]), row["tag"]) for row in rows]
     return {name: version for version, name in sorted(found)}
 

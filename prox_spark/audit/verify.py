@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark import passes
 from prox_spark.audit.diff import readable
 from prox_spark.audit.retention import retention
 from prox_spark.config import IngestSettings
 from prox_spark.lake import ledger
 from prox_spark.lake.tables import Lake
+from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.spark.settings import causes, changed
 from prox_spark.stages import verify as checking
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 UNREADABLE = re.compile(r"FAILED_READ_FILE|FileNotFoundException|ChecksumException|is not a Parquet file|CORRUPT")
+CHECKSUMS = {"parquet.page.verify-checksum.enabled": "true"}
+"""Parquet writes the checksums of pages always, and compares them only when told to."""
+
 PATH = re.compile(r"((?:[a-z0-9]+:/|/)[^\s'\"]*?\.parquet)")
 
 
@@ -85,7 +88,7 @@ def verify(
         UserError: There is no such version.
     """
     number = readable(lake, version)
-    with _checksums(lake):
+    with changed(lake.spark, CHECKSUMS):
         try:
             return _verify(lake, number, sample, seed, limit)
         except Exception as error:
@@ -166,15 +169,15 @@ def _expected(lake: Lake, number: int, documents: DataFrame) -> DataFrame:
 
 def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
     """Give the findings of each group of rows that went through the same passes, and of rows that no run wrote."""
-    groups: dict[str, list[str]] = {}
-    for run_id, keys in ledger.chains(lake).items():
-        groups.setdefault(json.dumps(keys, sort_keys=True), []).append(run_id)
+    groups: dict[Chain, list[str]] = {}
+    for run_id, chain in ledger.chains(lake).items():
+        groups.setdefault(chain, []).append(run_id)
     there = {row["run_id"] for row in tables.rows.select("run_id").distinct().collect()}
     found = []
-    for written, run_ids in groups.items():
+    for chain, run_ids in groups.items():
         if here := there.intersection(run_ids):
             rows = tables.rows.where(F.col("run_id").isin(sorted(here)))
-            found.append(checking.replayed(rows, tables.documents, tables.programs, passes.past(json.loads(written))))
+            found.append(checking.replayed(rows, tables.documents, tables.programs, chain.passes()))
     known = {run_id for run_ids in groups.values() for run_id in run_ids}
     if unknown := there - known:
         rows = tables.rows.where(F.col("run_id").isNull() | F.col("run_id").isin(sorted(filter(None, unknown))))
@@ -201,27 +204,9 @@ def _sums(lake: Lake, number: int, tables: _Tables) -> list[str]:
     return lines
 
 
-@contextmanager
-def _checksums(lake: Lake) -> Iterator[None]:
-    """Have Parquet compare the checksums of pages, which it writes always and reads only when told to."""
-    key = "parquet.page.verify-checksum.enabled"
-    before = lake.spark.conf.get(key, None)
-    lake.spark.conf.set(key, "true")
-    try:
-        yield
-    finally:
-        if before is None:
-            lake.spark.conf.unset(key)
-        else:
-            lake.spark.conf.set(key, before)
-
-
 def _unreadable(error: Exception) -> dict[str, str] | None:
     """Give the finding of a file that could not be read; None for every other error."""
-    text = str(error)
-    java = getattr(error, "java_exception", None)
-    while java is not None:
-        text, java = f"{text}\n{java}", java.getCause()
+    text = "\n".join(map(str, (error, *causes(error))))
     if not UNREADABLE.search(text):
         return None
     path = PATH.search(text)

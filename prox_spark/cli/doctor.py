@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -25,13 +24,12 @@ from prox_spark.config import Config, EngineSettings, ModelSettings
 from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.lake import schema
-from prox_spark.lake.tables import absolute, is_catalog_schema
+from prox_spark.lake.location import absolute, check_folder, is_catalog_schema, is_uri
 from prox_spark.spark import accelerator, executors, jars, java, local
 from prox_spark.spark.session import cache_folder, delta_jars, is_to_start, parallelism, session, wanted_delta
 from prox_spark.spark.session import platform as provider
 from prox_spark.version import __version__
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _WORKER_IMPORTS = "import sys, pandas, pyarrow, prox_spark; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -157,9 +155,10 @@ def _engine(wanted: EngineSettings) -> str:
 
 
 def _lake(location: str) -> str:
-    if is_catalog_schema(location) or _URI.match(location):
+    if is_catalog_schema(location) or is_uri(location):
         return f"{location}, which shows when it is opened"
     folder = Path(absolute(location))
+    check_folder(str(folder), create=True)
     place = next(path for path in (folder, *folder.parents) if path.exists())
     if not place.is_dir():
         raise LakeError(f"{place} is a file; a lake is a folder or catalog.schema")
@@ -168,8 +167,6 @@ def _lake(location: str) -> str:
     if not folder.exists():
         return f"{folder} is not there yet; the first ingest makes it"
     tables = {name: _newest_version(folder / name) for name in schema.TABLES}
-    if any(folder.iterdir()) and not any((folder / name).is_dir() for name in tables):
-        raise LakeError(f"{folder} is not empty and holds no lake; choose another folder with --lake")
     there = [f"{name} at version {version}" for name, version in tables.items() if version is not None]
     return f"{folder}: {', '.join(there) or 'empty'}"
 

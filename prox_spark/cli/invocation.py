@@ -121,7 +121,8 @@ class Invocation:
             try:
                 with reporter.waiting("starting Spark"), uninterrupted():
                     from prox_spark.cli.tasks import task_progress
-                    from prox_spark.lake.tables import Lake, check_place
+                    from prox_spark.lake.location import check_place
+                    from prox_spark.lake.tables import Lake
 
                     check_place(config.lake, create=create)
                     from prox_spark.spark.session import is_to_start, session

@@ -21,6 +21,7 @@ from pyspark.errors import (
 from pyspark.sql import functions as F
 
 from prox_spark.errors import UserError
+from prox_spark.spark.settings import causes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -112,14 +113,12 @@ def _mistake(error: Exception) -> PySparkException | None:
     """Find the user's mistake in an error; what fails in a late task comes wrapped by the JVM, several times."""
     if isinstance(error, MISTAKES):
         return error
-    java = getattr(error, "java_exception", None)
-    while java is not None:
+    for java in causes(error):
         from pyspark.errors.exceptions.captured import convert_exception
 
         converted = convert_exception(java)
         if isinstance(converted, MISTAKES):
             return converted
-        java = java.getCause()
     return None
 
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark.lake import schema, views
-from prox_spark.lake.tables import Commit, Lake
+from prox_spark.lake import schema
+from prox_spark.lake.commits import Commit
+from prox_spark.lake.tables import Lake
+from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
 
 if TYPE_CHECKING:
@@ -26,26 +28,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Hold one command that is at work.
+    """A command that is at work.
 
     Attributes:
         run_id: Sorts by time, says what the command was, and is the key of its row in `runs`.
         command: `ingest`, `refine` or `apply`.
         pass_name: The pass, None for an ingest.
         conf: The settings that decide its result.
-        passes: JSON chain of passes that the corpus has gone through after it.
+        passes: What the corpus has gone through after it; None for a command that leaves the corpus alone.
     """
 
     run_id: str
     command: str
     pass_name: str | None = None
     conf: str = "{}"
-    passes: str | None = None
+    passes: Chain | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     clock: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def start(cls, command: str, *, pass_name: str | None = None, conf: str = "{}", passes: str | None = None) -> Run:
+    def start(cls, command: str, *, pass_name: str | None = None, conf: str = "{}", passes: Chain | None = None) -> Run:
         """Begin a run with a new id."""
         now = datetime.now(timezone.utc)
         return cls(f"{now:%Y%m%dT%H%M%S}-{command}-{secrets.token_hex(3)}", command, pass_name, conf, passes)
@@ -80,27 +82,26 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
         "by": _user(),
         "package_version": __version__,
         "conf": run.conf,
-        "passes": run.passes,
+        "passes": None if run.passes is None else run.passes.to_json(),
         "wall_seconds": run.seconds,
     }
     row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
     values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
     lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
     if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
-        views.create(lake)  # they name versions: there is a new one, or old ones are gone
+        lake.create_views()  # they name versions: there is a new one, or old ones are gone
     return row
 
 
-def chains(lake: Lake) -> dict[str, list[dict[str, Any]]]:
-    """Give, by run id, the passes that the corpus rows of a run have gone through; a few numbers per command."""
-    published = (row for row in views.entries(lake) if row["corpus_version"] is not None)
-    return {row["run_id"]: json.loads(row["passes"] or "[]") for row in published}
+def chains(lake: Lake) -> dict[str, Chain]:
+    """Give, by run id, the passes that the corpus rows of a run have gone through."""
+    return {entry.run_id: entry.passes for entry in lake.entries() if entry.corpus_version is not None}
 
 
 def heal(lake: Lake) -> None:
     """Enter the corpus versions that `runs` does not know: a command was killed between its two commits."""
-    known = (row["corpus_version"] for row in views.entries(lake))
-    newest = max((int(version) for version in known if version is not None), default=-1)
+    known = (entry.corpus_version for entry in lake.entries())
+    newest = max((version for version in known if version is not None), default=None)
     for version in lake.versions("corpus", after=newest):
         commit = version.commit
         run = Run(commit.run_id, commit.command, commit.pass_name, conf=commit.conf or "{}", passes=commit.passes)
@@ -110,8 +111,8 @@ def heal(lake: Lake) -> None:
 
 def shards(lake: Lake, *, default: int) -> int:
     """Give the number of shards of the lake: what its first ingest was told, for life; `default` before the first."""
-    ingests = sorted((row["run_id"], row["conf"]) for row in views.entries(lake) if row["command"] == "ingest")
-    numbers = (json.loads(conf or "{}").get("shards") for _, conf in ingests)
+    ingests = sorted((entry for entry in lake.entries() if entry.command == "ingest"), key=lambda entry: entry.run_id)
+    numbers = (entry.conf.get("shards") for entry in ingests)
     return int(next((number for number in numbers if number), default))
 
 

@@ -7,23 +7,24 @@ place, in a database of the session's catalog that is named after the folder.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from prox_spark.errors import LakeError, RunError
 from prox_spark.lake import schema, views
+from prox_spark.lake.commits import Commit, Version
+from prox_spark.lake.lineage import Entry, lineage, oldest_readable
+from prox_spark.lake.location import absolute, check_folder, database_of, in_memory_location, is_catalog_schema
+from prox_spark.lake.trouble import BUSY, translated_errors
+from prox_spark.passes import Chain
+from prox_spark.spark.settings import changed, is_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
-
-URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-CATALOG_SCHEMA = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 # Time travel lasts as long as the log and the removed files do; Delta's defaults are 30 and 7 days.
 RETENTION = "interval 3650 days"
@@ -32,6 +33,9 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": RETENTION,
     "delta.checkpointInterval": "50",
 }
+
+USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+"""The setting whose value Delta stores with every commit."""
 
 STATISTICS = {
     "documents": "shard,ingest_run_id",
@@ -46,42 +50,10 @@ By default it keeps those of `text` and `metadata` too, which costs time and lea
 that no purge reaches.
 """
 
-BUSY = "another command wrote to the lake while this one worked; nothing was written, run the command again"
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Say who commits and why; stored as the `userMetadata` of the Delta version.
-
-    Attributes:
-        run_id: The command that writes.
-        command: `ingest`, `refine`, `apply`, …
-        pass_name: The pass, None outside one.
-        wave: 0-based wave of a refine; 0 elsewhere.
-        passes: JSON list of the passes that the corpus has gone through after this commit, in order.
-        conf: The settings that decide its result, as JSON; what `runs` says of them if the command is killed.
-    """
-
-    run_id: str
-    command: str
-    pass_name: str | None = None
-    wave: int = 0
-    passes: str | None = None
-    conf: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Hold one version of a table that this package wrote."""
-
-    version: int
-    timestamp: str
-    commit: Commit
-
 
 @dataclass(frozen=True)
 class Lake:
-    """Hold one lake: its session, its place, and the database that names its tables.
+    """A lake: its session, its place, and the database that names its tables.
 
     Attributes:
         spark: The session.
@@ -111,19 +83,48 @@ class Lake:
             catalog, database = location.split(".")
             lake = cls(spark, location, f"`{catalog}`.`{database}`", None)
             lake._create_database(create=create)
-            lake = replace(lake, folder=_forgetful_place(spark, location))
+            lake = replace(lake, folder=in_memory_location(spark, location))
         else:
             folder = absolute(location)
-            _check_folder(folder, create=create)
-            lake = cls(spark, location, _database(folder), folder)
+            check_folder(folder, create=create)
+            lake = cls(spark, location, database_of(folder), folder)
             lake._create_database(create=True)
-        with lake._explained("open"):
+        with translated_errors("open", location):
             lake._create_tables()
             lake._name_corpus()
             if lake.exists("corpus"):
                 lake._check_columns("corpus")
-            views.create(lake)
+            lake.create_views()
         return lake
+
+    def create_views(self) -> None:
+        """Create the views, or bring them up to date with the versions that there are now."""
+        entries = self.entries()
+        named = views.statements(
+            self.name, lineage(entries), oldest=oldest_readable(entries), has_corpus=self.exists("corpus")
+        )
+        for view, query in named:
+            self.spark.sql(f"CREATE OR REPLACE VIEW {self.name(view)} AS {query}")
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read what `runs` says of versions of the corpus, of ingests and of clean-ups: a few numbers per command.
+
+        All that a command wants to know of the commands before it is read by this one query, which Spark compiles once.
+        """
+        rows = self.read("runs").where("corpus_version IS NOT NULL OR command IN ('ingest', 'maintain', 'forget')")
+        oldest = "CAST(get_json_object(counts, '$.readable_from') AS BIGINT) AS readable_from"
+        columns = ("run_id", "command", "corpus_version", "passes", "conf", oldest)
+        return tuple(
+            Entry(
+                row["run_id"],
+                row["command"],
+                row["corpus_version"],
+                Chain.from_json(row["passes"]),
+                json.loads(row["conf"] or "{}"),
+                row["readable_from"],
+            )
+            for row in rows.selectExpr(*columns).collect()
+        )
 
     def name(self, table: str) -> str:
         """Give the qualified, quoted name of a table or view."""
@@ -145,33 +146,29 @@ class Lake:
         """Count the rows of a table; Delta answers from its log, no file is read."""
         return self.read(table).count()
 
-    def version(self, table: str) -> int | None:
-        """Give the number of the newest version, None before the first."""
+    def newest(self, table: str) -> int | None:
+        """Give the number of the table's newest version, None before the first."""
         if not self.exists(table):
             return None
         row = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
         return None if row is None else int(row[0])
 
-    def newest(self, table: str) -> int:
-        """Give the number of the newest version, -1 before the first: what `append_after` wants to know."""
-        version = self.version(table)
-        return -1 if version is None else version
-
-    def versions(self, table: str, *, after: int = -1) -> list[Version]:
+    def versions(self, table: str, *, after: int | None = None) -> list[Version]:
         """List the versions that this package wrote, oldest first; maintenance commits are not among them.
 
         Args:
             table: The table.
-            after: Only versions with a greater number.
+            after: Only versions with a greater number; None gives all.
         """
         if not self.exists(table):
             return []
-        found = []
-        for row in reversed(self._history(table, after)):
-            commit = _commit(row["userMetadata"])
-            if commit is not None:
-                found.append(Version(int(row["version"]), row["timestamp"].isoformat(), commit))
-        return found
+        rows = reversed(self._history(table, after))
+        commits = ((row, Commit.from_json(row["userMetadata"])) for row in rows)
+        return [
+            Version(int(row["version"]), row["timestamp"].isoformat(), commit)
+            for row, commit in commits
+            if commit is not None
+        ]
 
     def append(self, table: str, frame: DataFrame, commit: Commit) -> None:
         """Append `frame` in one commit; the same commit again is a no-op.
@@ -181,21 +178,21 @@ class Lake:
         """
         self._write(table, frame, commit, f"prox_spark.{commit.run_id}", commit.wave)
 
-    def append_after(self, table: str, frame: DataFrame, commit: Commit, *, after: int) -> int:
+    def append_after(self, table: str, frame: DataFrame, commit: Commit, *, after: int | None) -> int:
         """Append rows that were computed from version `after` of the table, and give the version they made.
 
         Args:
             table: The table.
             frame: Rows with exactly the table's columns.
             commit: Who writes.
-            after: Version that the rows were computed from, -1 before the first. Whoever wrote the table since then
+            after: Version that the rows were computed from, None before the first. Whoever wrote the table since then
                 in this way makes this write fail instead of doubling or losing rows.
 
         Raises:
             RunError: Another command wrote in between; nothing was written, run the command again.
             LakeError: The lake cannot be written.
         """
-        self._write(table, frame, commit, f"prox_spark.{table}", after + 1)
+        self._write(table, frame, commit, f"prox_spark.{table}", 0 if after is None else after + 1)
         return self._written(table, commit, after=after)
 
     def replace(self, frame: DataFrame, commit: Commit, *, where: str, after: int) -> int:
@@ -222,26 +219,23 @@ class Lake:
         Raises:
             RunError: Another command wrote the table since `after`; nothing was changed.
         """
-        if self.version(table) != after:
+        if self.newest(table) != after:
             raise RunError(BUSY)
-        transaction = {"txnAppId": f"prox_spark.{table}", "txnVersion": str(after + 1)}
-        keys = {f"spark.databricks.delta.write.{name}": value for name, value in transaction.items()}
-        with self._explained("write"), self._metadata(commit):
-            try:
-                for key, value in keys.items():
-                    self.spark.conf.set(key, value)
-                self.spark.sql(statement)
-            finally:
-                for key in keys:
-                    self.spark.conf.unset(key)
-        return next((made.version for made in self.versions(table, after=after) if made.commit == commit), None)
+        transaction = {
+            "spark.databricks.delta.write.txnAppId": f"prox_spark.{table}",
+            "spark.databricks.delta.write.txnVersion": str(after + 1),
+            USER_METADATA: commit.to_json(),
+        }
+        with translated_errors("write", self.location), changed(self.spark, transaction):
+            self.spark.sql(statement)
+        return self._version_of(commit, table, after=after)
 
     def sql(self, query: str) -> DataFrame:
         """Run a query in which the lake's tables and views go by their plain names.
 
         Over Spark Connect the session stays in the lake's schema afterwards, as names are looked up when rows are read.
         """
-        if not hasattr(self.spark, "_jvm"):
+        if not is_classic(self.spark):
             self.spark.sql(f"USE {self.database}")
             return self.spark.sql(query)
         with self._current():
@@ -252,7 +246,7 @@ class Lake:
     def _write(
         self, table: str, frame: DataFrame, commit: Commit, owner: str, transaction: int, where: str | None = None
     ) -> None:
-        if hasattr(self.spark, "_jvm"):
+        if is_classic(self.spark):
             # Spark Connect 4.0 caches a plan that was analysed, and forgets the observation in it: its writes report
             # nothing then. Delta compares the columns as well.
             schema.require(frame, schema.TABLES[table])
@@ -268,7 +262,9 @@ class Lake:
             writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**_properties(table))
         if where is not None:
             writer = writer.option("replaceWhere", where)
-        with self._explained("write"), self._metadata(commit):
+        # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers.
+        settings = {USER_METADATA: commit.to_json()}
+        with translated_errors("write", self.location), changed(self.spark, settings):
             if self.folder is None:
                 writer.saveAsTable(self.name(table))
             else:
@@ -276,15 +272,21 @@ class Lake:
         if is_new:
             self._name_corpus()
 
-    def _written(self, table: str, commit: Commit, *, after: int) -> int:
-        for version in reversed(self.versions(table, after=after)):
-            if version.commit == commit:
-                return version.version
-        raise RunError(BUSY)
+    def _written(self, table: str, commit: Commit, *, after: int | None) -> int:
+        version = self._version_of(commit, table, after=after)
+        if version is None:
+            raise RunError(BUSY)
+        return version
 
-    def _history(self, table: str, after: int) -> list[Row]:
+    def _version_of(self, commit: Commit, table: str, *, after: int | None) -> int | None:
+        """Give the newest version that a commit made; None where it made none."""
+        numbers = [version.version for version in self.versions(table, after=after) if version.commit == commit]
+        return max(numbers, default=None)
+
+    def _history(self, table: str, after: int | None) -> list[Row]:
         """Give the commits with a greater number than `after`, newest first; mostly one query of a few rows."""
         limit = 16
+        after = -1 if after is None else after
         while True:
             history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT {limit}")
             rows = history.select("version", "timestamp", "userMetadata").collect()
@@ -293,11 +295,11 @@ class Lake:
             limit *= 16
 
     def _create_database(self, *, create: bool) -> None:
-        with self._explained("open"):
+        with translated_errors("open", self.location):
             if self.spark.catalog.databaseExists(self.database):
                 return
             self.spark.sql(f"CREATE DATABASE IF NOT EXISTS {self.database}")
-        place = _forgetful_place(self.spark, self.location) if self.folder is None else None
+        place = in_memory_location(self.spark, self.location) if self.folder is None else None
         if not create and not (place and os.path.isdir(place)):
             self.spark.sql(f"DROP DATABASE IF EXISTS {self.database}")
             raise LakeError(f"there is no schema {self.location}; ingest something first, or check --lake")
@@ -353,71 +355,6 @@ class Lake:
             if before is not None:
                 self.spark.sql(f"USE `{before[0]}`.`{before[1]}`")
 
-    @contextmanager
-    def _metadata(self, commit: Commit) -> Iterator[None]:
-        # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers.
-        key = "spark.databricks.delta.commitInfo.userMetadata"
-        before = self.spark.conf.get(key, None)
-        self.spark.conf.set(key, json.dumps(asdict(commit)))
-        try:
-            yield
-        finally:
-            if before is None:
-                self.spark.conf.unset(key)
-            else:
-                self.spark.conf.set(key, before)
-
-    @contextmanager
-    def _explained(self, action: str) -> Iterator[None]:
-        """Turn what Delta and the file system say of a place that cannot be used into one line."""
-        from delta import exceptions as delta
-
-        try:
-            yield
-        except (
-            # The first is named as if it were the base of the others, and is not.
-            delta.DeltaConcurrentModificationException,
-            delta.ConcurrentAppendException,
-            delta.ConcurrentDeleteDeleteException,
-            delta.ConcurrentDeleteReadException,
-            delta.ConcurrentTransactionException,
-            delta.ConcurrentWriteException,
-            delta.MetadataChangedException,
-            delta.ProtocolChangedException,
-        ) as error:
-            raise RunError(BUSY) from error
-        except Exception as error:
-            advice = _advice(error)
-            if advice is None:
-                raise
-            raise LakeError(f"cannot {action} the lake {self.location}: {advice}") from error
-
-
-def is_catalog_schema(location: str) -> bool:
-    """Say whether a location names a schema of a catalog rather than a folder.
-
-    >>> is_catalog_schema("main.corpora"), is_catalog_schema("./main.corpora"), is_catalog_schema("lake")
-    (True, False, False)
-    """
-    return CATALOG_SCHEMA.fullmatch(location) is not None and not os.path.isdir(location)
-
-
-def check_place(location: str, *, create: bool) -> None:
-    """Check of a location what can be checked without a session, so that a mistake does not cost its start.
-
-    Raises:
-        LakeError: The folder holds something else, or (without `create`) holds no lake.
-    """
-    if not is_catalog_schema(location):
-        _check_folder(absolute(location), create=create)
-
-
-def absolute(location: str) -> str:
-    """Give the absolute form of a folder; a URI with a scheme stays as it is."""
-    if URI.match(location):
-        return location.rstrip("/")
-    return os.path.abspath(os.path.expanduser(location))
-
 
 def predicate(partitions: Sequence[tuple[str, str]]) -> str:
     """Write the predicate that holds exactly for some (source, snapshot) partitions, for `replaceWhere`.
@@ -434,64 +371,3 @@ def predicate(partitions: Sequence[tuple[str, str]]) -> str:
 
 def _properties(table: str) -> dict[str, str]:
     return {**PROPERTIES, "delta.dataSkippingStatsColumns": STATISTICS[table]}
-
-
-def _database(folder: str) -> str:
-    # The readable part tells lakes apart for people, the hash for the catalog: two folders may share a last name.
-    tail = re.sub(r"[^a-z0-9]+", "_", os.path.basename(folder).lower()).strip("_")[:24]
-    digest = hashlib.sha256(folder.encode()).hexdigest()[:8]
-    return f"`spark_catalog`.`prox_{tail}_{digest}`"
-
-
-def _forgetful_place(spark: SparkSession, location: str) -> str | None:
-    """Give the folder of a schema whose catalog forgets its tables with the session, as the one of local Spark does."""
-    catalog, _ = location.split(".")
-    if catalog != "spark_catalog" or spark.conf.get("spark.sql.catalogImplementation") != "in-memory":
-        return None
-    rows = spark.sql(f"DESCRIBE DATABASE {location}").toLocalIterator()
-    place = next(row["info_value"] for row in rows if row["info_name"] == "Location")
-    return str(place).removeprefix("file:")
-
-
-def _check_folder(folder: str, *, create: bool) -> None:
-    if URI.match(folder):
-        return  # what an object store allows shows at the first write
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise LakeError(f"{folder} is a file; a lake is a folder or catalog.schema")
-    entries = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-    is_lake = bool(entries & set(schema.TABLES))
-    if not is_lake and not create:
-        raise LakeError(f"there is no lake at {folder}; ingest something first, or check --lake")
-    if entries and not is_lake:
-        raise LakeError(f"{folder} is not empty and holds no lake; choose another folder with --lake")
-
-
-def _commit(metadata: str | None) -> Commit | None:
-    try:
-        fields: dict[str, Any] = json.loads(metadata or "null") or {}
-        return Commit(**fields) if "run_id" in fields else None
-    except (ValueError, TypeError):
-        return None  # somebody else's metadata
-
-
-def _advice(error: Exception) -> str | None:
-    from pyspark.errors import PySparkException
-
-    kind = error.getCondition() if isinstance(error, PySparkException) else None
-    if kind == "DELTA_SCHEMA_NOT_PROVIDED" or kind == "DELTA_MISSING_TRANSACTION_LOG":
-        return "a table's log is gone or unreadable"
-    if kind in ("REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND", "CANNOT_FIND_CATALOG"):
-        return "its catalog is not known to this session; a folder is written ./name"
-    return _advice_of_the_disk(error)
-
-
-def _advice_of_the_disk(error: Exception) -> str | None:
-    # The JVM hands on what the operating system or the store says as text, at the end of a chain of causes.
-    said, java = str(error), getattr(error, "java_exception", None)
-    while java is not None:
-        said, java = f"{said}\n{java}", java.getCause()
-    if re.search("No space left on device|Disk quota exceeded|not enough space", said, re.I):
-        return "a disk is full; what was committed stays: free some space and run the command again"
-    if re.search("Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed", said):
-        return "it is read-only, or this user may not write there; nothing was changed"
-    return None

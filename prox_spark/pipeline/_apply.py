@@ -42,11 +42,11 @@ class ApplySummary:
 def apply_pass(lake: Lake, pass_name: str, config: Config, progress: Progress | None) -> ApplySummary:
     """Publish the corpus as the passes up to the named one leave it, and record the run."""
     chain = passes.up_to(config, pass_name)
-    before = lake.version("corpus")
+    before = lake.newest("corpus")
     if before is None:
         raise LakeError(f"the lake {lake.location} holds no documents yet; run prox-spark ingest first")
     conf = passes.conf(config, chain[-1])
-    run = Run.start("apply", pass_name=pass_name, conf=conf, passes=passes.chain(chain))
+    run = Run.start("apply", pass_name=pass_name, conf=conf, passes=passes.Chain.of(chain))
     total = lake.count("corpus")
     tell(progress, f"apply {pass_name}", 0, total)
     rows, touched = catch_up.applied(lake, chain, version=before, run_id=run.run_id)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from prox_spark import passes, tracking
+from prox_spark import tracking
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
+from prox_spark.passes import Chain
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.session import parallelism
@@ -58,7 +59,7 @@ def ingest_files(
     """Write `documents` and `quarantine`, publish the new documents, and record the run."""
     adapter = ingest.adapter(source, settings)
     units = ingest.files(lake.spark, adapter, paths, settings=settings)
-    run = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=passes.chain(()))
+    run = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=Chain())
     tell(progress, "ingest", 0)
     with live(lake.spark, progress, Step("ingest", 0, 0), _bytes(units)) as tally:
         counts = _write_documents(lake, run, adapter, units, snapshot, settings, tally)
@@ -87,7 +88,7 @@ def _write_documents(
     """Write the new documents in one commit, then the bad records of the units that have some; give the counts."""
     before = lake.newest("documents")
     records = ingest.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings, tally=tally)
-    is_first = before <= CREATED
+    is_first = before in (None, CREATED)
     existing = lake.read("documents").where(F.col("source") == adapter.name).select("doc_id", "shard")
     observation = Observation()
     documents = ingest.documents(

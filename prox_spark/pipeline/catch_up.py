@@ -1,12 +1,13 @@
-"""Where each corpus row stands in a chain of passes, and how rows get from there to where they should be.
+"""Rows behind their chain: how many of its passes each corpus row has gone through, and how it gets through the rest.
 
-A row says by its run which passes it has gone through. One that stands right before a pass takes it; one that is
-behind, or that went through other passes, is taken through all that it lacks, as far as there are programs.
+A row names the run that wrote it, and the run's chain says which passes the row has gone through. A row right before a
+pass takes that pass. A row that is behind, or off the chain because it went through other passes, is taken through all
+that it lacks, as far as there are programs; one off the chain starts from its document.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ from pyspark.sql import functions as F
 from prox_spark.lake import ledger, schema
 from prox_spark.lake.rows import is_of, unrefined
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import Pass, chain
+from prox_spark.passes import Chain, Pass
 from prox_spark.spark import accelerator
-from prox_spark.stages import apply as applying
-from prox_spark.stages.apply import AT
+from prox_spark.stages import apply
+from prox_spark.stages.apply import PASSES_DONE
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -65,12 +66,12 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
     *before, _ = passes
     if not before:
         return documents, True
-    rows = _standing(lake, passes, None)
-    ready = rows.where((F.col(AT) == len(before)) & F.col("text_sha256").isNotNull())
-    if _lost(rows, len(before)):
-        caught_up = _replayed(lake, rows, tuple(before), len(before), run_id="")
-        ready = ready.unionByName(caught_up.where((F.col(AT) == len(before)) & F.col("text").isNotNull()))
-    if all(item.profile.level == "document" for item in before):
+    rows, index = with_passes_done(lake, passes, None), len(before)
+    ready = rows.where(_stands_before(index) & F.col("text_sha256").isNotNull())
+    if _any_must_catch_up(rows, index):
+        caught_up = _caught_up(lake, rows, tuple(before), index, run_id="")
+        ready = ready.unionByName(caught_up.where(_stands_before(index) & F.col("text").isNotNull()))
+    if all(pass_.profile.level == "document" for pass_ in before):
         # Verdicts edit nothing: the texts that survive them are read from `documents`, a wave at a time.
         return documents.join(ready.select("text_sha256"), "text_sha256", "left_semi"), True
     return ready.select("text_sha256", "text", schema.shard_of("text_sha256", shards).alias("shard")), False
@@ -78,73 +79,89 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
 
 def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
     """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
-    rows = _through(lake, unrefined(lake.read("documents")).withColumn(AT, F.lit(0)), passes, run_id="")
-    arrived = rows.where((F.col(AT) == len(passes)) & F.col("text").isNotNull())
+    rows = _through(lake, _from_documents(lake.read("documents")), passes, run_id="")
+    arrived = rows.where(_stands_before(len(passes)) & F.col("text").isNotNull())
     return arrived.select("doc_id", "url", "text_sha256", "text")
-
-
-def _standing(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
-    """Give the corpus rows with the number of `passes` each has gone through; NULL where it went through others."""
-    wanted = json.loads(chain(passes))
-    run_ids: dict[int, list[str]] = {}
-    for run_id, gone in ledger.chains(lake).items():
-        shared = min(len(gone), len(wanted))
-        if gone[:shared] == wanted[:shared]:
-            run_ids.setdefault(shared, []).append(run_id)
-    stands = F.lit(None).cast("int")
-    for shared, mine in run_ids.items():
-        stands = F.when(F.col("run_id").isin(mine), F.lit(shared)).otherwise(stands)
-    return lake.read("corpus", version).withColumn(AT, stands)
-
-
-def _lost(rows: DataFrame, index: int) -> bool:
-    """Say whether any row cannot simply take pass number `index`: it is behind, or went through other passes."""
-    return not rows.where(_is_lost(index)).select("doc_id").isEmpty()
-
-
-def _is_lost(index: int) -> Column:
-    behind = (F.col(AT) < index) & F.col("text_sha256").isNotNull()
-    return F.col(AT).isNull() | behind
-
-
-def _replayed(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int, run_id: str) -> DataFrame:
-    """Take the lost rows through `passes`, as far as there are programs; those that went astray from `documents`."""
-    lost = rows.where(_is_lost(index))
-    astray = lost.where(F.col(AT).isNull()).select("doc_id")
-    again = unrefined(lake.read("documents").join(astray, "doc_id", "left_semi")).withColumn(AT, F.lit(0))
-    return _through(lake, lost.where(F.col(AT).isNotNull()).unionByName(again), passes, run_id)
-
-
-def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
-    """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
-    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
-    for number, item in enumerate(passes):
-        before = passes[:number]
-        rows = applying.apply(rows, programs, item, index=number, run_id=run_id, before=before, compiled=compiled)
-    return rows
 
 
 def applied(
     lake: Lake, passes: tuple[Pass, ...], *, version: int, run_id: str
 ) -> tuple[DataFrame, list[tuple[str, str]]]:
     """Give the corpus after the last of `passes`, and the partitions in which it differs from version `version`."""
-    rows = _standing(lake, passes, version)
+    rows = with_passes_done(lake, passes, version)
     programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
-    *before, this = passes
+    *before, pass_ = passes
     index = len(before)
-    have = programs.where(is_of(this)).select("text_sha256")
-    moved = rows.where(F.col(AT) == index).join(have, "text_sha256", "left_semi").select("source", "snapshot")
+    answered = programs.where(is_of(pass_)).select("text_sha256")
+    moved = rows.where(_stands_before(index)).join(answered, "text_sha256", "left_semi").select("source", "snapshot")
 
-    def through(rows: DataFrame) -> DataFrame:
-        return applying.apply(rows, programs, this, index=index, run_id=run_id, before=before, compiled=compiled)
+    def through_last(rows: DataFrame) -> DataFrame:
+        return apply.apply(rows, programs, pass_, index=index, run_id=run_id, before=before, compiled=compiled)
 
-    if not _lost(rows, index):
-        return through(rows).drop(AT), _partitions(moved)
-    replayed = _replayed(lake, rows, passes, index, run_id).where(F.col(AT) == len(passes))
-    stayed = rows.where(_is_lost(index)).join(replayed.select("doc_id"), "doc_id", "left_anti")
-    straight = through(rows.where(~_is_lost(index)))
-    touched = _partitions(moved.union(replayed.select("source", "snapshot")))
-    return straight.unionByName(replayed).unionByName(stayed).drop(AT), touched
+    if not _any_must_catch_up(rows, index):
+        return through_last(rows).drop(PASSES_DONE), _partitions(moved)
+    caught_up = _caught_up(lake, rows, passes, index, run_id).where(F.col(PASSES_DONE) == len(passes))
+    stayed = rows.where(_must_catch_up(index)).join(caught_up.select("doc_id"), "doc_id", "left_anti")
+    straight = through_last(rows.where(~_must_catch_up(index)))
+    touched = _partitions(moved.union(caught_up.select("source", "snapshot")))
+    return straight.unionByName(caught_up).unionByName(stayed).drop(PASSES_DONE), touched
+
+
+def with_passes_done(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
+    """Give the corpus rows with the number of `passes` each has gone through; NULL where it is off the chain."""
+    done = F.lit(None).cast("int")
+    for number, run_ids in runs_by_passes_done(Chain.of(passes), ledger.chains(lake)).items():
+        done = F.when(F.col("run_id").isin(run_ids), F.lit(number)).otherwise(done)
+    return lake.read("corpus", version).withColumn(PASSES_DONE, done)
+
+
+def runs_by_passes_done(chain: Chain, chains: Mapping[str, Chain]) -> dict[int, list[str]]:
+    """Group runs by how many passes of `chain` their rows have gone through; those off the chain are in no group.
+
+    >>> runs_by_passes_done(Chain(("doc", "chunk")), {"1": Chain(), "2": Chain(("doc",)), "3": Chain(("other",))})
+    {0: ['1'], 1: ['2']}
+    """
+    groups: dict[int, list[str]] = {}
+    for run_id, passed in chains.items():
+        shared = passed.shared_with(chain)
+        if shared is not None:
+            groups.setdefault(shared, []).append(run_id)
+    return groups
+
+
+def _stands_before(index: int) -> Column:
+    return F.col(PASSES_DONE) == index
+
+
+def _must_catch_up(index: int) -> Column:
+    """Say which rows cannot simply take pass number `index`: those behind it, and those off the chain."""
+    behind = (F.col(PASSES_DONE) < index) & F.col("text_sha256").isNotNull()
+    return F.col(PASSES_DONE).isNull() | behind
+
+
+def _any_must_catch_up(rows: DataFrame, index: int) -> bool:
+    return not rows.where(_must_catch_up(index)).select("doc_id").isEmpty()
+
+
+def _caught_up(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int, run_id: str) -> DataFrame:
+    """Take the rows behind pass number `index` through `passes`, and those off the chain from their documents."""
+    late = rows.where(_must_catch_up(index))
+    off_chain = late.where(F.col(PASSES_DONE).isNull()).select("doc_id")
+    again = _from_documents(lake.read("documents").join(off_chain, "doc_id", "left_semi"))
+    return _through(lake, late.where(F.col(PASSES_DONE).isNotNull()).unionByName(again), passes, run_id)
+
+
+def _from_documents(documents: DataFrame) -> DataFrame:
+    return unrefined(documents).withColumn(PASSES_DONE, F.lit(0))
+
+
+def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
+    """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
+    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
+    for index, pass_ in enumerate(passes):
+        before = passes[:index]
+        rows = apply.apply(rows, programs, pass_, index=index, run_id=run_id, before=before, compiled=compiled)
+    return rows
 
 
 def _partitions(rows: DataFrame) -> list[tuple[str, str]]:

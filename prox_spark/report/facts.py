@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from prox_spark.audit.diff import readable
 from prox_spark.audit.tags import tags
 from prox_spark.lake import views
+from prox_spark.lake.lineage import PublishedVersion, lineage
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
@@ -80,7 +81,7 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     from prox_spark.version import __version__
 
     number = readable(lake, version)
-    made = tuple(reversed(views.lineage(lake, number)))
+    made = tuple(reversed(lineage(lake.entries(), number)))
     rows, documents = lake.read("corpus", number), lake.read("documents")
     ingested = unrefined(documents.join(rows.select("doc_id"), "doc_id", "left_semi"))
     compared = comparing.differences(ingested, rows).persist()
@@ -108,7 +109,7 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
         compared.unpersist()
 
 
-def _executed(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
+def _executed(lake: Lake, made: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count what each pass did to the rows that it executed, by source; versions of the same pass are added up."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for item in made:
@@ -142,21 +143,21 @@ def _stages(sources: list[dict[str, Any]], executed: list[dict[str, Any]]) -> li
     return stages
 
 
-def _passes(made: tuple[views.Made, ...], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _passes(made: tuple[PublishedVersion, ...], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up what each pass did in all sources, with what identifies it."""
     found: dict[str, dict[str, Any]] = {}
     for item in made:
         mine = [row for row in executed if row["pass_name"] == item.pass_name]
         sums = {name: sum(row[name] for row in mine) for name in (*OUTCOMES, "words_before", "words_after")}
         versions = sorted({version for row in mine for version in row["versions"]})
-        found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes[-1], **sums}
+        found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes.last, **sums}
     return list(found.values())
 
 
-def _operations(lake: Lake, made: tuple[views.Made, ...]) -> list[dict[str, Any]]:
+def _operations(lake: Lake, made: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count the operations by pass, name and fate, in the order of the passes."""
     order = list(dict.fromkeys(item.pass_name for item in made))
-    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake, made))))
+    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake.name, made))))
     return sorted(rows, key=lambda row: order.index(row["pass_name"]))
 
 

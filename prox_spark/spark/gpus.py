@@ -17,6 +17,7 @@ from prox_spark.config import ModelSettings
 from prox_spark.engines import nvidia
 from prox_spark.errors import EngineError, TaskError
 from prox_spark.spark.session import parallelism
+from prox_spark.spark.settings import is_classic
 
 if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
@@ -69,9 +70,7 @@ def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = Non
 
 def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     slots = parallelism(spark)
-    if not engines.kind_of(settings).resident or not hasattr(
-        spark, "_jvm"
-    ):  # Spark Connect does not tell its executors
+    if not engines.kind_of(settings).resident or not is_classic(spark):  # Spark Connect does not tell its executors
         return Share(slots, engines=slots)
     conf = spark.sparkContext.getConf()
     master = conf.get("spark.master", "") or ""

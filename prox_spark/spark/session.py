@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from prox_spark.errors import SessionError
 from prox_spark.spark import jars, java, local
+from prox_spark.spark.settings import is_classic
 
 logger = logging.getLogger(__name__)
 
@@ -195,12 +196,12 @@ def _silence_query_logs() -> None:
 
 def shares_disk(spark: SparkSession) -> bool:
     """Say whether the workers run on this machine, as far as the session tells."""
-    return hasattr(spark, "_jvm") and local.runs_here(str(spark.conf.get("spark.master", None)))
+    return is_classic(spark) and local.runs_here(str(spark.conf.get("spark.master", None)))
 
 
 def parallelism(spark: SparkSession) -> int:
     """Give the number of tasks that can run at once, as far as the session tells; over Connect it is a guess."""
-    if hasattr(spark, "_jvm"):
+    if is_classic(spark):
         with contextlib.suppress(PySparkException):
             return spark.sparkContext.defaultParallelism
     return int(spark.conf.get("spark.default.parallelism", None) or spark.conf.get("spark.sql.shuffle.partitions") or 2)

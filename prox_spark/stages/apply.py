@@ -1,7 +1,7 @@
 """Execute stored programs on texts, in the JVM: corpus rows and programs in, corpus rows as the pass leaves them out.
 
 Frame in, frame out; no table is touched and no action is called. A frame of rows on their way through passes carries,
-beside the columns of `corpus`, the number of passes that each row has gone through (`AT`).
+beside the columns of `corpus`, the number of passes that each row has gone through (`PASSES_DONE`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prox_spark.passes import Pass, PastPass
 
-AT = "passes_done"
+PASSES_DONE = "passes_done"
 
 
 def apply(
@@ -39,7 +39,7 @@ def apply(
     dropped has nothing left to execute and moves on as it is.
 
     Args:
-        rows: Columns of `corpus` and `AT`.
+        rows: Columns of `corpus` and `PASSES_DONE`.
         programs: The table `programs`; other passes' rows are left out here.
         pass_: The pass.
         index: 0-based number of the pass in its chain.
@@ -51,7 +51,7 @@ def apply(
     Returns:
         As many rows as came in, with the same columns.
     """
-    ready = (F.col(AT) == index) & F.col("text").isNotNull()
+    ready = (F.col(PASSES_DONE) == index) & F.col("text").isNotNull()
     # The key of a row that is not ready matches nothing, and differs from row to row: were it NULL, all such rows
     # would land in one task.
     key = F.when(ready, F.col("text_sha256")).otherwise(F.concat(F.lit("-"), F.col("doc_id")))
@@ -97,7 +97,7 @@ def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Colum
     # Only an edit changes the hash; hashing the kept texts again would be wasted work.
     sha256 = F.when(result["outcome"] == "edited", F.sha2(result["text"], 256))
     sha256 = sha256.when(result["outcome"] == "kept", F.col("text_sha256"))
-    passed = found | ((F.col(AT) == index) & F.col("text").isNull())
+    passed = found | ((F.col(PASSES_DONE) == index) & F.col("text").isNull())
     changed = [
         after("text", result["text"], F.col("text")),
         after("text_sha256", sha256, F.col("text_sha256")),
@@ -110,5 +110,5 @@ def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Colum
         after("words_after", result["words_after"], F.col("words_after")),
     ]
     names = ("text", "text_sha256", "outcome", "reason", "pass_name", "run_id", "ops", "words_before", "words_after")
-    moved = F.when(passed, F.lit(index + 1)).otherwise(F.col(AT)).alias(AT)
-    return dict(zip(names, changed, strict=True)) | {AT: moved}
+    moved = F.when(passed, F.lit(index + 1)).otherwise(F.col(PASSES_DONE)).alias(PASSES_DONE)
+    return dict(zip(names, changed, strict=True)) | {PASSES_DONE: moved}

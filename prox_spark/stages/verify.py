@@ -16,7 +16,7 @@ from prox_spark.lake.rows import unrefined
 from prox_spark.program import columns
 from prox_spark.program.operations import DOCUMENT_REASONS
 from prox_spark.program.stored import read
-from prox_spark.stages.apply import AT, apply
+from prox_spark.stages.apply import PASSES_DONE, apply
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,10 +59,10 @@ def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes:
     stored = rows.select("doc_id", F.struct(*schema.CORPUS.fieldNames()).alias("stored"))
     going = unrefined(documents).join(stored, "doc_id")
     hash_is_right = F.col("text_sha256").eqNullSafe(F.sha2("text", 256)).alias("hash_is_right")
-    going = going.select("*", F.lit(0).alias(AT), F.lit(None).cast("string").alias("previous"), hash_is_right)
+    going = going.select("*", F.lit(0).alias(PASSES_DONE), F.lit(None).cast("string").alias("previous"), hash_is_right)
     # Spark analyses the whole plan, with its large expressions, at each of these steps: there are as few as will do.
     for index, item in enumerate(passes):
-        reaches = (F.col(AT) == index) & F.col("text").isNotNull()
+        reaches = (F.col(PASSES_DONE) == index) & F.col("text").isNotNull()
         going = going.withColumn("previous", F.when(reaches, F.col("text")).otherwise(F.col("previous")))
         going = apply(going, programs, item, index=index, run_id="", before=passes[:index])
     wrong = F.array(*_wrong(len(passes), _from_operations(passes)))
@@ -89,7 +89,7 @@ def _wrong(passes: int, again: Column) -> list[Column]:
         value = F.lit(detail) if isinstance(detail, str) else detail
         return F.when(is_wrong, F.struct(F.lit(check).alias("check"), value.alias("detail")))
 
-    arrived = F.col(AT) == passes
+    arrived = F.col(PASSES_DONE) == passes
     differing = [
         F.when(~F.col(f"stored.{name}").eqNullSafe(F.col(name)), F.lit(name)) for name in REPLAYED
     ]  # NULL for those that are as they should be, and concat_ws leaves NULLs out
@@ -98,7 +98,7 @@ def _wrong(passes: int, again: Column) -> list[Column]:
     reason = F.col("stored.reason")
     closed = reason.isNull() | reason.isin(*DOCUMENT_REASONS)
     return [
-        finding("no_program", ~arrived, F.concat(F.lit("stands after pass "), F.col(AT).cast("string"))),
+        finding("no_program", ~arrived, F.concat(F.lit("stands after pass "), F.col(PASSES_DONE).cast("string"))),
         finding("row", arrived & (names != ""), F.concat(F.lit("other: "), names)),
         finding("row", ~closed, F.concat(F.lit("unknown reason "), reason)),
         finding("operations", arrived & ~F.col("stored.text").eqNullSafe(again)),

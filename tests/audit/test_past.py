@@ -13,8 +13,8 @@ from prox_spark.audit.history import document, history
 from prox_spark.audit.retention import retention
 from prox_spark.audit.verify import verify
 from prox_spark.errors import RunError, UserError
-from prox_spark.lake import views
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_restoring_publishes_an_old_version_again_and_can_be_undone(
     summary = restore.restore(lake, 2)
     assert (summary.documents, summary.later, summary.forgotten) == (80, 40, 0)
     assert {doc_id: text for doc_id, text in texts(lake).items() if doc_id in newest} == newest
-    assert {made.version for made in views.lineage(lake)} == {1, 2}
+    assert {made.version for made in lineage(lake.entries())} == {1, 2}
     assert verify(lake).findings == ()
     applied = [apply for _, apply in pipeline.run(lake, settings)]
     assert applied[-1].not_run == 0

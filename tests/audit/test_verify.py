@@ -44,7 +44,7 @@ def chain_of(lake: Lake) -> tuple[tuple[passes.PastPass, ...], DataFrame]:
     runs = ledger.chains(lake)
     longest = max(runs.values(), key=len)
     rows = lake.read("corpus").where(F.col("run_id").isin([run for run, keys in runs.items() if keys == longest]))
-    return passes.past(longest), rows
+    return longest.passes(), rows
 
 
 def test_a_lake_of_random_documents_and_programs_verifies_in_every_version(

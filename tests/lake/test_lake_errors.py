@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prox_spark.lake.tables import _advice
+from prox_spark.lake.trouble import advice_for
 
 
 class Java:
@@ -35,9 +35,9 @@ def failed(*said: str) -> Exception:
         (("java.io.IOException: Mkdirs failed to create file:/lake/corpus",), "may not write"),
     ],
 )
-def test_what_the_disk_says_becomes_advice(said: tuple[str, ...], advice: str) -> None:
-    assert advice in str(_advice(failed(*said)))
+def test_what_the_disk_says_becomesadvice_for(said: tuple[str, ...], advice: str) -> None:
+    assert advice in str(advice_for(failed(*said)))
 
 
 def test_other_errors_are_left_as_they_are() -> None:
-    assert _advice(failed("java.lang.ArithmeticException: divide by zero")) is None
+    assert advice_for(failed("java.lang.ArithmeticException: divide by zero")) is None

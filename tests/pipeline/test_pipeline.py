@@ -15,7 +15,8 @@ from prox_spark import pipeline
 from prox_spark.audit.history import document, history
 from prox_spark.errors import ConfigError, LakeError, RunError, SourceError
 from prox_spark.lake import ledger
-from prox_spark.lake.tables import Commit, Lake
+from prox_spark.lake.commits import Commit
+from prox_spark.lake.tables import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -127,10 +128,10 @@ def test_the_views_tell_which_operation_did_what(refined: Lake) -> None:
 
 
 def test_a_second_run_generates_nothing_and_adds_no_version(refined: Lake, settings: Config) -> None:
-    programs, versions = refined.version("programs"), refined.version("corpus")
+    programs, versions = refined.newest("programs"), refined.newest("corpus")
     again = pipeline.run(refined, settings)
     assert [(refine.texts, apply.version) for refine, apply in again] == [(0, None), (0, None)]
-    assert (refined.version("programs"), refined.version("corpus")) == (programs, versions)
+    assert (refined.newest("programs"), refined.newest("corpus")) == (programs, versions)
 
 
 def test_the_same_files_again_add_nothing(refined: Lake, settings: Config, pages: str) -> None:
@@ -261,7 +262,7 @@ def test_a_version_that_an_interrupted_apply_left_out_of_runs_is_entered_by_the_
 
     with pytest.raises(KeyboardInterrupt):
         pipeline.apply(refined, "chunk", config=stricter, progress=interrupt)
-    assert (refined.version("corpus"), len(history(refined))) == (3, 3)
+    assert (refined.newest("corpus"), len(history(refined))) == (3, 3)
     assert pipeline.apply(refined, "chunk", config=stricter).version is None
     assert [entry["version"] for entry in history(refined)] == [0, 1, 2, 3]
 
