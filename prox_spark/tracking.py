@@ -1,6 +1,6 @@
-"""What commands did, logged in MLflow for those who look there: one MLflow run for each row of `runs`, report, scoring.
+"""A copy of each row of `runs` in MLflow, and of each report and evaluation, where an experiment is configured.
 
-It comes after the command has written, and never stands in its way: a server that fails or does not answer costs a
+Logging comes after the command has written, and never stands in its way: a server that fails or does not answer costs a
 warning and at most `PATIENCE` seconds. Where the server is, MLflow knows itself (MLFLOW_TRACKING_URI; on Databricks the
 workspace).
 """
@@ -43,7 +43,7 @@ _at_work = threading.Lock()  # one attempt at a time: while one hangs, later one
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """Hold what one MLflow run shows.
+    """The content of one MLflow run.
 
     Attributes:
         name: Its name in the list of runs.
@@ -74,8 +74,9 @@ def written(lake: str, row: Mapping[str, Any], conf: Mapping[str, Any]) -> Logge
     """
     counts = json.loads(row.get("counts") or "{}")
     sums = ("prompt_tokens", "output_tokens", "wall_seconds", "gpu_seconds", "cost")
-    this: Mapping[str, Any] = next((item for item in conf.get("passes", ()) if item["name"] == row["pass_name"]), {})
-    settings = {**this, "engine": this.get("engine") or conf.get("engine")} if this else dict(conf)
+    passes: Mapping[str, Any] = {item["name"]: item for item in conf.get("passes", ())}
+    own = passes.get(row["pass_name"], {})
+    settings = {**own, "engine": own.get("engine") or conf.get("engine")} if own else dict(conf)
     return Logged(
         name=" ".join(filter(None, (row["command"], row["pass_name"]))),
         params={
@@ -123,9 +124,9 @@ def check(settings: MlflowSettings) -> str:
     Raises:
         SessionError: MLflow is not installed, or does not answer.
     """
-    found: list[str] = []
-    _in_time(lambda: found.append(_found(settings.experiment or "")), PATIENCE)
-    return found[0]
+    answers: list[str] = []
+    _in_time(lambda: answers.append(_place_of(settings.experiment or "")), PATIENCE)
+    return answers[0]
 
 
 def _in_time(work: Callable[[], None], patience: float) -> None:
@@ -191,11 +192,11 @@ def _client() -> MlflowClient:
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
+    existing = client.get_experiment_by_name(name)
+    return str(client.create_experiment(name) if existing is None else existing.experiment_id)
 
 
-def _found(experiment: str) -> str:
+def _place_of(experiment: str) -> str:
     import mlflow
 
     client = _client()

@@ -86,6 +86,10 @@ def test_local_yaml_is_a_valid_configuration() -> None:
     assert load([ROOT / "conf" / "local.yaml"]).refine.wave_texts < load().refine.wave_texts
 
 
+def test_local_yaml_leaves_the_master_to_the_session_which_tries_a_failed_task_again() -> None:
+    assert "spark.master" not in load([ROOT / "conf" / "local.yaml"]).spark
+
+
 def test_policy_settings_are_the_fields_and_defaults_of_policy() -> None:
     assert PolicySettings().model_dump() == dataclasses.asdict(Policy())
 

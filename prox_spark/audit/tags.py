@@ -1,4 +1,4 @@
-"""Names for versions: `tag v1.0` is a row of `runs`; what was said last of a name holds."""
+"""Names for versions: `tag v1.0` adds a row to `runs`, and of the rows about one name the newest counts."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TASKS_PER_ENGINE = 3
-"""Where there are several engines each gets a few tasks of a wave, so that none is left alone with a long one."""
+"""Tasks of a wave for each of several engines: one that is done early takes a task that another would come to late."""
 
 PATIENCE_SECONDS = 90.0
 """Spark ends a worker that has idled for 60 seconds; one that waits for its GPU outlasts that."""

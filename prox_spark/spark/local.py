@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -50,7 +49,8 @@ LOCAL = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Web pages are large rows: 10,000 of them in one Arrow batch are 30 MB and more, on both sides of the socket.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
-    # Of several idle workers the one that has waited longest is taken: with more than one, each loads the model.
+    # A model has one task at a time here, and of several idle workers Spark takes the one that has waited longest: with
+    # more than one kept, the tasks alternate between them and each worker loads the model.
     "spark.python.factory.idleWorkerMaxPoolSize": "1",
     # A Python worker that dies in native code leaves its stack in Spark's log.
     "spark.python.worker.faulthandler.enabled": "true",
@@ -74,7 +74,7 @@ def with_defaults(wanted: Mapping[str, str], cache: Path) -> dict[str, str]:
     settings = {**GENERAL, "spark.master": f"local[{cores()},2]", **wanted}
     if not is_local(settings):
         return settings
-    machine = machine_settings(cores(), memory_bytes(), gpu=shutil.which("nvidia-smi") is not None)
+    machine = machine_settings(cores(), memory_bytes())
     return {**LOCAL, **machine, "spark.sql.warehouse.dir": str(cache / "warehouse"), **settings}
 
 
@@ -89,10 +89,10 @@ def runs_here(master: str) -> bool:
     return master.startswith("local")
 
 
-def machine_settings(cores: int, memory_bytes: int, *, gpu: bool) -> dict[str, str]:
+def machine_settings(cores: int, memory_bytes: int) -> dict[str, str]:
     """Give the settings that depend on the machine.
 
-    >>> machine_settings(cores=2, memory_bytes=24 * 2**30, gpu=False)["spark.driver.memory"]
+    >>> machine_settings(cores=2, memory_bytes=24 * 2**30)["spark.driver.memory"]
     '8192m'
     """
     settings = {
@@ -103,10 +103,6 @@ def machine_settings(cores: int, memory_bytes: int, *, gpu: bool) -> dict[str, s
         # expressions need more stack than the default.
         "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Xss4m",
     }
-    if gpu:
-        # Idle workers are handed out in turn, so that two of them would each load the model onto the one GPU. With a
-        # model on the CPU every core has its worker and its model, and keeping them all is what is wanted.
-        settings["spark.python.factory.idleWorkerMaxPoolSize"] = "1"
     if pyspark.__version__ == "4.2.0":
         settings[COLUMNAR_INPUT] = "false"
     return settings

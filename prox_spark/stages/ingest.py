@@ -122,7 +122,7 @@ def records(
 
 
 def documents(
-    found: DataFrame,
+    records: DataFrame,
     existing: DataFrame | None,
     *,
     run_id: str,
@@ -136,7 +136,7 @@ def documents(
     file of `documents` covers few shards.
 
     Args:
-        found: What `records` gave.
+        records: What the function `records` gave.
         existing: `doc_id` and `shard` of the documents that the lake has; None before the first ingest.
         run_id: Written to every row.
         shards: Number of shards of the lake.
@@ -151,7 +151,7 @@ def documents(
     shard = schema.shard_of(F.coalesce("text_sha256", "record_id"), shards).alias("shard")
     columns = ["doc_id", "source", "snapshot", "url", "text", "text_sha256", "metadata", "source_file", "position",
                "reason", "unit"]  # fmt: skip
-    rows = found.select(*columns, shard)
+    rows = records.select(*columns, shard)
     if existing is not None:
         kept = {name: F.col(name) for name in ("doc_id", "shard")}
         rows = rows.unionByName(
@@ -159,7 +159,7 @@ def documents(
                               for field in rows.schema))
         )  # fmt: skip
     count = max(1, min(partitions, shards))
-    bucket = _bucket("shard", shards, count).alias("bucket")
+    bucket = _partition_key("shard", shards, count).alias("bucket")
     # Rows that the lake has carry no file, and NULL sorts first. The window finds rows where it wants them: no further
     # shuffle, and its sort is the only one.
     same = Window.partitionBy("bucket", "shard", "doc_id").orderBy("source_file", "position")
@@ -179,9 +179,9 @@ def documents(
     return kept_rows.select(*schema.DOCUMENTS.fieldNames())
 
 
-def quarantined(found: DataFrame, *, run_id: str) -> DataFrame:
+def quarantined(records: DataFrame, *, run_id: str) -> DataFrame:
     """Give the bad records; rows of `schema.QUARANTINE`."""
-    rows = found.where(F.col("reason").isNotNull()).withColumn("run_id", F.lit(run_id))
+    rows = records.where(F.col("reason").isNotNull()).withColumn("run_id", F.lit(run_id))
     return rows.select(*schema.QUARANTINE.fieldNames())
 
 
@@ -201,7 +201,7 @@ def _is_handed_over(file: File) -> bool:
 
 def _opened(spark: SparkSession, numbered: Sequence[tuple[int, Sequence[Slice]]]) -> DataFrame:
     """Give what each unit opens itself as rows, exactly one in each partition."""
-    places = landing(max(1, len(numbered)))
+    places = partition_keys(max(1, len(numbered)))
     rows = [
         (number, [asdict(part) for part in parts], place)
         for (number, parts), place in zip(numbered, places, strict=False)
@@ -251,9 +251,9 @@ def _read_contents(reader: Reader, tally: Tally | None) -> Callable[[Batches], B
     return read
 
 
-def _counted(found: Batches, counter: Counter | None, size: int) -> Batches:
+def _counted(records: Batches, counter: Counter | None, size: int) -> Batches:
     """Tell the counter of the records of `size` bytes of input as they go by."""
-    for batch in found:
+    for batch in records:
         if counter is not None:
             counter.add(batch.num_rows)
         yield batch
@@ -271,27 +271,29 @@ def _slice(row: dict[str, Any]) -> Slice:
 # -- how partitions get their shards -----------------------------------------------------------------------------------
 
 
-def _bucket(shard: str, shards: int, count: int) -> Column:
-    """Give, for a shard, a number that Spark's hash partitioning into `count` puts in the partition of its range.
+def _partition_key(shard: str, shards: int, count: int) -> Column:
+    """Give the integer that `repartition(count, …)` sends to the partition of a shard's range.
 
     A range partitioner would do the same, but it samples, and for that reads everything twice.
     """
-    numbers = ", ".join(str(number) for number in landing(count))
+    numbers = ", ".join(str(number) for number in partition_keys(count))
     return F.expr(f"element_at(array({numbers}), CAST(CAST({shard} AS BIGINT) * {count} DIV {shards} AS INT) + 1)")
 
 
-def landing(count: int) -> list[int]:
-    """Give, for each of `count` partitions, an integer that Spark's hash partitioning puts there.
+def partition_keys(count: int) -> list[int]:
+    """Find, for each of `count` partitions, an integer that `repartition(count, column)` sends there.
 
-    >>> landing(4)
+    Spark 4.1 has `repartitionById` for that; 4.0 has not.
+
+    >>> partition_keys(4)
     [12, 6, 2, 0]
     """
-    found: dict[int, int] = {}
+    keys: dict[int, int] = {}
     number = 0
-    while len(found) < count:
-        found.setdefault(murmur3(number) % count, number)
+    while len(keys) < count:
+        keys.setdefault(murmur3(number) % count, number)
         number += 1
-    return [found[partition] for partition in range(count)]
+    return [keys[partition] for partition in range(count)]
 
 
 def murmur3(number: int) -> int:

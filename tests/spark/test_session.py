@@ -89,13 +89,13 @@ def test_a_cluster_gets_delta_and_none_of_the_settings_for_one_machine(tmp_path:
 
 @pytest.mark.parametrize(("gibibytes", "heap"), [(1, "1024m"), (8, "4096m"), (24, "8192m"), (512, "8192m")])
 def test_spark_gets_half_of_the_memory_up_to_a_bound(gibibytes: int, heap: str) -> None:
-    assert local.machine_settings(2, gibibytes * 2**30, gpu=False)["spark.driver.memory"] == heap
+    assert local.machine_settings(2, gibibytes * 2**30)["spark.driver.memory"] == heap
 
 
-def test_one_worker_stays_where_there_is_a_gpu() -> None:
+def test_a_local_session_keeps_one_idle_worker_unless_the_user_wants_more(tmp_path: Path) -> None:
     key = "spark.python.factory.idleWorkerMaxPoolSize"
-    assert local.machine_settings(8, 2**34, gpu=True)[key] == "1"
-    assert key not in local.machine_settings(8, 2**34, gpu=False)
+    assert local.with_defaults({}, tmp_path)[key] == "1"
+    assert local.with_defaults({key: "4"}, tmp_path)[key] == "4"
 
 
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""Chains of passes: written as before, read back, compared, and turned into what executes their programs again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from prox_spark import config as configuration
+from prox_spark.errors import ConfigError, LakeError
+from prox_spark.passes import Chain, resolve, up_to
+
+
+def test_a_chain_is_written_as_lakes_of_version_0_1_0_have_it_and_read_back() -> None:
+    passes = resolve(configuration.load())
+    chain = Chain.of(passes)
+    assert chain.to_json() == json.dumps([pass_.key for pass_ in passes], sort_keys=True)
+    assert Chain.from_json(chain.to_json()) == chain
+    assert Chain.from_json(json.dumps([pass_.key for pass_ in passes], indent=1)) == chain
+
+
+def test_the_passes_of_a_chain_are_those_that_it_was_made_of() -> None:
+    passes = resolve(configuration.load())
+    past = Chain.of(passes).passes()
+    assert [(item.name, item.fingerprint, item.level, item.policy) for item in past] == [
+        (item.name, item.fingerprint, item.level, item.policy) for item in passes
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ['{"name": "doc"}', '{"name": "doc", "fingerprint": "1", "level": "x", "policy": {"y": 1}}']
+)
+def test_a_chain_that_does_not_say_enough_is_an_error_of_the_lake(key: str) -> None:
+    with pytest.raises(LakeError, match="another version of prox_spark"):
+        Chain((key,)).passes()
+
+
+def test_the_passes_up_to_one_are_those_before_it_and_itself() -> None:
+    config = configuration.load()
+    assert [item.name for item in up_to(config, "doc")] == ["doc"]
+    assert [item.name for item in up_to(config, "chunk")] == ["doc", "chunk"]
+    with pytest.raises(ConfigError, match="nothing"):
+        up_to(config, "nothing")
