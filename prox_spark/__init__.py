@@ -1,5 +1,9 @@
 """A small language model writes a program for every document of a corpus, Spark executes it, and Delta keeps it.
 
+What works on one text: `chunk`, `parse`, `execute`. What works on a lake has the name of its command: `ingest`, `plan`,
+`refine`, `apply`, `run`, `history`, `document` (`show`), `diff`, `verify`, `tag`, `restore`, `forget`, `maintain`,
+`export`, `compare_modes`. A function that needs settings takes them as `config`, which `load` reads.
+
 Names are loaded when they are first used, so that importing the package needs neither Spark nor a model library.
 """
 
@@ -11,48 +15,91 @@ from typing import TYPE_CHECKING
 from prox_spark.version import __version__
 
 if TYPE_CHECKING:
-    from prox_spark.chunks import chunk
+    from prox_spark import demo, engines, evaluation, profiles
+    from prox_spark.audit.compare import compare_modes
+    from prox_spark.audit.diff import diff
+    from prox_spark.audit.export import export
+    from prox_spark.audit.forget import forget
+    from prox_spark.audit.history import document, history
+    from prox_spark.audit.maintain import maintain
+    from prox_spark.audit.restore import restore
+    from prox_spark.audit.tags import tag
+    from prox_spark.audit.verify import verify
+    from prox_spark.chunks import WordTokenizer, chunk
+    from prox_spark.config import Config, load
     from prox_spark.lake.functions import register_functions
     from prox_spark.lake.tables import Lake
     from prox_spark.pipeline import apply, ingest, refine, run
+    from prox_spark.pipeline.plan import plan
     from prox_spark.program import columns, execute, parse
     from prox_spark.spark.session import session
 
 __all__ = [
+    "Config",
     "Lake",
+    "WordTokenizer",
     "__version__",
     "apply",
     "chunk",
     "columns",
+    "compare_modes",
+    "demo",
+    "diff",
+    "document",
+    "engines",
+    "evaluation",
     "execute",
+    "export",
+    "forget",
+    "history",
     "ingest",
+    "load",
+    "maintain",
     "parse",
+    "plan",
+    "profiles",
     "refine",
     "register_functions",
+    "restore",
     "run",
     "session",
+    "tag",
+    "verify",
 ]
 
 _HOMES = {
-    "Lake": "prox_spark.lake.tables",
-    "apply": "prox_spark.pipeline",
-    "chunk": "prox_spark.chunks",
-    "execute": "prox_spark.program",
-    "ingest": "prox_spark.pipeline",
-    "parse": "prox_spark.program",
-    "refine": "prox_spark.pipeline",
-    "register_functions": "prox_spark.lake.functions",
-    "run": "prox_spark.pipeline",
-    "session": "prox_spark.spark.session",
+    "audit.compare": ("compare_modes",),
+    "audit.diff": ("diff",),
+    "audit.export": ("export",),
+    "audit.forget": ("forget",),
+    "audit.history": ("document", "history"),
+    "audit.maintain": ("maintain",),
+    "audit.restore": ("restore",),
+    "audit.tags": ("tag",),
+    "audit.verify": ("verify",),
+    "chunks": ("WordTokenizer", "chunk"),
+    "config": ("Config", "load"),
+    "lake.functions": ("register_functions",),
+    "lake.tables": ("Lake",),
+    "pipeline": ("apply", "ingest", "refine", "run"),
+    "pipeline.plan": ("plan",),
+    "program": ("execute", "parse"),
+    "spark.session": ("session",),
 }
+"""The modules that the names come from."""
+
+_ROOMS = {"columns": "program.columns", "demo": "demo", "engines": "engines", "evaluation": "evaluation",
+          "profiles": "profiles"}  # fmt: skip
+"""The modules that are names themselves."""
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its home."""
-    if name == "columns":
-        return importlib.import_module("prox_spark.program.columns")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"prox_spark.{_ROOMS[name]}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"prox_spark.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

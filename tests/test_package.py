@@ -45,15 +45,24 @@ def test_the_line_itself_loads_no_model_library() -> None:
     assert loaded_by("import prox_spark.pipeline") & {"torch", "transformers", "vllm"} == set()
 
 
-def test_all_names_what_the_package_exports() -> None:
+def test_the_types_the_homes_and_all_name_the_same() -> None:
     tree = ast.parse((ROOT / "prox_spark" / "__init__.py").read_text(encoding="utf-8"))
-    typed = {
-        alias.asname or alias.name
+    imports = [
+        node
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prox_spark")
-        for alias in node.names
+    ]
+    typed = {f"{node.module}.{alias.name}" for node in imports for alias in node.names} - {
+        "prox_spark.version.__version__"
     }
-    assert set(prox_spark.__all__) == typed | {"__version__"} == set(dir(prox_spark))
+    homes = {f"prox_spark.{home}.{name}" for home, names in prox_spark._HOMES.items() for name in names}
+    rooms = {f"prox_spark.{room}" for room in prox_spark._ROOMS.values()}
+    assert typed == homes | rooms
+    assert {name.rpartition(".")[2] for name in typed} | {"__version__"} == set(prox_spark.__all__)
+    assert set(dir(prox_spark)) == set(prox_spark.__all__)
+
+
+def test_every_public_name_loads() -> None:
     for name in prox_spark.__all__:
         assert getattr(prox_spark, name) is not None
 
@@ -66,8 +75,20 @@ def test_all_of_a_room_names_what_is_there(module: str) -> None:
 
 
 def test_the_public_names_stay_functions_when_their_modules_are_imported() -> None:
-    for name in ("session", "apply", "ingest", "refine"):
-        for home in ("spark", "stages", "pipeline"):
+    for name in (
+        "session",
+        "apply",
+        "ingest",
+        "refine",
+        "plan",
+        "diff",
+        "export",
+        "forget",
+        "maintain",
+        "restore",
+        "verify",
+    ):
+        for home in ("spark", "stages", "pipeline", "audit"):
             with contextlib.suppress(ModuleNotFoundError):
                 importlib.import_module(f"prox_spark.{home}.{name}")
         assert callable(getattr(prox_spark, name))

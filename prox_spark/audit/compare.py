@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark.config import Config
+from prox_spark.config import Config, load
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Pass, resolve
 from prox_spark.pipeline import catch_up
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def compare_modes(lake: Lake, config: Config, *, limit: int = 20) -> list[dict[str, Any]]:
+def compare_modes(lake: Lake, config: Config | None = None, *, limit: int = 20) -> list[dict[str, Any]]:
     """Execute the programs of every pass in both modes, and report the documents on which they differ.
 
     Nothing is written. A pass reads the texts that the passes before it leave, under their own policies.
 
     Args:
         lake: The lake.
-        config: Its passes are compared.
+        config: Its passes are compared; None takes the defaults.
         limit: Most kinds of difference, and most documents, that are listed for a pass; all are counted.
 
     Returns:
@@ -32,7 +32,7 @@ def compare_modes(lake: Lake, config: Config, *, limit: int = 20) -> list[dict[s
         `reference`, `why` and `texts`, most frequent first), `documents` (dicts of `doc_id`, `url`, `strict`,
         `reference` and `why`).
     """
-    passes = resolve(config)
+    passes = resolve(config or load())
     return [_compared(lake, passes[: number + 1], limit) for number in range(len(passes))]
 
 

@@ -22,7 +22,7 @@ def tags(lake: Lake) -> dict[str, int]:
     return {name: version for version, name in sorted(found)}
 
 
-def tag(lake: Lake, name: str, version: str | None = None, *, move: bool = False) -> int:
+def tag(lake: Lake, name: str, version: str | int | None = None, *, move: bool = False) -> int:
     """Name a version, and give its number.
 
     Args:

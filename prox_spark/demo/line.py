@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_spark import pipeline
+from prox_spark.config import load
 from prox_spark.demo.second import Written, write
+from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.spark.session import session
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
-    from prox_spark.lake.tables import Lake
     from prox_spark.pipeline import IngestSummary, Progress
 
 DATA = Path(__file__).parent / "data"
@@ -84,10 +86,24 @@ def sample() -> tuple[tuple[str, str], ...]:
     return (("c4", str(DATA / "c4" / "en.noclean")), ("fineweb", str(DATA / "fineweb")))
 
 
-def build(lake: Lake, config: Config, progress: Progress | None = None) -> Demo:
+def open_lake(location: str = "demo-lake") -> Lake:
+    """Open a lake to try things in: the running session, else one that starts fast, with many small jobs in mind.
+
+    Args:
+        location: A folder, or a schema of a catalog such as `main.prox_notebooks`.
+
+    Raises:
+        SessionError: Spark cannot be started.
+        LakeError: The place holds something else, or cannot be written.
+    """
+    return Lake.open(session(brief=True), location)
+
+
+def build(lake: Lake, config: Config | None = None, progress: Progress | None = None) -> Demo:
     """Ingest the sample, run all passes, and say what became of it; what is done already is not done again."""
+    config = config or load()
     ingested = tuple(
-        pipeline.ingest(lake, source, [path], settings=config.ingest, progress=progress) for source, path in sample()
+        pipeline.ingest(lake, source, [path], config=config, progress=progress) for source, path in sample()
     )
     summaries = pipeline.run(lake, config, progress=progress)
     changed = any(item.documents for item in ingested) or any(apply.version is not None for _, apply in summaries)

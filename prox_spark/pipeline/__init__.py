@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prox_spark.config import load
 from prox_spark.pipeline._apply import ApplySummary, apply_pass
 from prox_spark.pipeline._ingest import IngestSummary, ingest_files
 from prox_spark.pipeline._refine import RefineSummary, refine_pass
@@ -34,14 +35,22 @@ __all__ = [
 ]
 
 
-def run(lake: Lake, config: Config, progress: Progress | None = None) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
+def run(
+    lake: Lake, config: Config | None = None, progress: Progress | None = None
+) -> tuple[tuple[RefineSummary, ApplySummary], ...]:
     """Take the lake through all passes of the configuration, each one refined, then applied.
+
+    Args:
+        lake: The lake.
+        config: Passes, engines, wave size; None takes the defaults.
+        progress: Called now and then.
 
     Raises:
         EngineError: A pass's model cannot be found.
         LakeError: Nothing was ingested yet.
         RunError: Another command published at the same time.
     """
+    config = config or load()
     recover(lake)
     summaries = []
     for settings in config.passes:
@@ -57,7 +66,8 @@ def ingest(
     paths: Sequence[str],
     *,
     snapshot: str | None = None,
-    settings: IngestSettings,
+    config: Config | None = None,
+    settings: IngestSettings | None = None,
     mlflow: MlflowSettings | None = None,
     progress: Progress | None = None,
 ) -> IngestSummary:
@@ -68,25 +78,37 @@ def ingest(
         source: `c4`, `fineweb`, `redpajama-v2`, `openwebmath`, `jsonl` or `parquet`.
         paths: Files, folders or globs, of any file system that Spark reads.
         snapshot: Name of the crawl; None takes it from the records or the paths.
-        settings: How files become documents.
-        mlflow: Where the ingest is logged besides `runs`, if anywhere.
+        config: How files become documents, and where that is logged besides `runs`; None takes the defaults.
+        settings: Its section `ingest` alone, for callers of before there was `config`; it wins.
+        mlflow: Its section `mlflow` alone, likewise.
         progress: Called now and then.
 
     Raises:
         SourceError: There is no such source, or a path matches nothing.
         RunError: Another command published at the same time.
     """
+    config = config or load()
     recover(lake)
-    return ingest_files(lake, source, paths, snapshot=snapshot, settings=settings, mlflow=mlflow, progress=progress)
+    return ingest_files(
+        lake,
+        source,
+        paths,
+        snapshot=snapshot,
+        settings=settings or config.ingest,
+        mlflow=mlflow or config.mlflow,
+        progress=progress,
+    )
 
 
-def refine(lake: Lake, pass_name: str, *, config: Config, progress: Progress | None = None) -> RefineSummary:
+def refine(
+    lake: Lake, pass_name: str, *, config: Config | None = None, progress: Progress | None = None
+) -> RefineSummary:
     """Write the programs that a pass still lacks, in waves of one Spark job and one commit each.
 
     Args:
         lake: The lake.
         pass_name: A pass of the configuration; its texts are those that the passes before it leave.
-        config: Passes, engines, wave size.
+        config: Passes, engines, wave size; None takes the defaults.
         progress: Called before the first and after every wave.
 
     Raises:
@@ -94,14 +116,22 @@ def refine(lake: Lake, pass_name: str, *, config: Config, progress: Progress | N
         EngineError: The pass's model cannot be found.
     """
     recover(lake)
-    return refine_pass(lake, pass_name, config, progress)
+    return refine_pass(lake, pass_name, config or load(), progress)
 
 
-def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | None = None) -> ApplySummary:
+def apply(
+    lake: Lake, pass_name: str, *, config: Config | None = None, progress: Progress | None = None
+) -> ApplySummary:
     """Execute the programs of a pass and publish the result as one version of `corpus`.
 
     Every document goes through the configured passes in order, each once. One that lacks a program stays as it is; one
     that went through other passes than these starts again from `documents`.
+
+    Args:
+        lake: The lake.
+        pass_name: A pass of the configuration.
+        config: The passes and their policies; None takes the defaults.
+        progress: Called before and after.
 
     Raises:
         ConfigError: The configuration has no such pass.
@@ -109,4 +139,4 @@ def apply(lake: Lake, pass_name: str, *, config: Config, progress: Progress | No
         RunError: Another command published at the same time.
     """
     recover(lake)
-    return apply_pass(lake, pass_name, config, progress)
+    return apply_pass(lake, pass_name, config or load(), progress)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from prox_spark import passes
+from prox_spark.config import load
 from prox_spark.lake import ledger
 from prox_spark.pipeline import catch_up, probe
 from prox_spark.spark import gpus
@@ -56,7 +57,9 @@ class Plan:
     cost: float | None
 
 
-def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: float | None = None) -> Plan:
+def plan(
+    lake: Lake, pass_name: str, *, config: Config | None = None, sample: int = 200, price: float | None = None
+) -> Plan:
     """Generate for a sample of the texts that a pass still lacks, and expect the rest to cost as much a character.
 
     Nothing is written.
@@ -64,7 +67,7 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
     Args:
         lake: The lake.
         pass_name: A pass of the configuration.
-        config: Passes and engines.
+        config: Passes and engines; None takes the defaults.
         sample: Texts to generate for; with fewer than some hundred the estimate is rough.
         price: Of one GPU hour; None takes the configuration's.
 
@@ -72,6 +75,7 @@ def plan(lake: Lake, pass_name: str, *, config: Config, sample: int, price: floa
         ConfigError: The configuration has no such pass.
         EngineError: The pass's model cannot be loaded.
     """
+    config = config or load()
     chain = passes.up_to(config, pass_name)
     this = chain[-1]
     shards = ledger.shards(lake, default=config.ingest.shards)

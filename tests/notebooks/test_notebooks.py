@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import prox_spark
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -36,6 +39,17 @@ def test_a_cell_has_few_lines_and_no_magic_of_one_platform(path: Path) -> None:
     for cell in cells(path, "code"):
         assert len(cell["source"]) <= LONGEST_CELL
         assert not [line for line in cell["source"] if line.startswith(("%", "!")) or "dbutils" in line]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_public_names_alone(path: Path) -> None:
+    code = "\n".join("".join(cell["source"]) for cell in cells(path, "code"))
+    imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    modules = [node.module for node in imports if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in imports if isinstance(node, ast.ImportFrom) and node.module == "prox_spark"
+             for alias in node.names}  # fmt: skip
+    assert not [module for module in modules if module is not None and module.startswith("prox_spark.")]
+    assert names <= set(prox_spark.__all__)
 
 
 @pytest.fixture(scope="module")
