@@ -13,9 +13,10 @@ from prox_spark.audit.retention import DEFAULTS, Retention, interval, retention
 from prox_spark.audit.tags import tags
 from prox_spark.errors import UserError
 from prox_spark.lake import ledger
+from prox_spark.lake.ddl import RETENTION
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.lineage import lineage
-from prox_spark.lake.tables import RETENTION, Lake
+from prox_spark.lake.tables import Lake
 from prox_spark.spark.session import parallelism
 from prox_spark.spark.settings import changed
 

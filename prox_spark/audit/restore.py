@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import functions as F
 
 from prox_spark.audit.diff import readable
-from prox_spark.lake import ledger, tables
+from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
-from prox_spark.lake.rows import unrefined
+from prox_spark.lake.rows import predicate, unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.pipeline.recovery import recover
@@ -58,7 +58,7 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
     later = unrefined(documents.join(then.select("doc_id"), "doc_id", "left_anti"))
     frame = back.unionByName(later.withColumn("run_id", F.lit(run.run_id)))
     partitions = documents.select("source", "snapshot").distinct().collect()
-    where = tables.predicate(sorted((row["source"], row["snapshot"]) for row in partitions))
+    where = predicate(sorted((row["source"], row["snapshot"]) for row in partitions))
     made = lake.replace(frame, run.commit(), where=where, after=before)
     added = lake.read("corpus", made).where(F.col("run_id") == run.run_id).count()
     gone = then.count() - (lake.read("corpus", made).count() - added)

@@ -1,7 +1,8 @@
-"""Rows of one table in terms of another: documents as corpus rows, programs of a pass."""
+"""Rows of one table in terms of another: documents as corpus rows, programs of a pass, rows of some partitions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -27,3 +28,16 @@ def unrefined(documents: DataFrame) -> DataFrame:
 def is_of(pass_: Pass | PastPass) -> Column:
     """Say which rows of `programs` are of a pass; both columns are partitions, so no other file is read."""
     return (F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint)
+
+
+def predicate(partitions: Sequence[tuple[str, str]]) -> str:
+    """Write the predicate that holds exactly for some (source, snapshot) partitions, for `replaceWhere`.
+
+    >>> predicate([("c4", "en")])
+    "(source = 'c4' AND snapshot = 'en')"
+    """
+
+    def quoted(value: str) -> str:
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    return " OR ".join(f"(source = {quoted(s)} AND snapshot = {quoted(t)})" for s, t in partitions)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prox_spark.errors import LakeError, RunError
-from prox_spark.lake import schema, views
+from prox_spark.lake import ddl, schema, views
 from prox_spark.lake.commits import Commit, Version
 from prox_spark.lake.lineage import Entry, lineage, oldest_readable
 from prox_spark.lake.location import absolute, check_folder, database_of, in_memory_location, is_catalog_schema
@@ -26,29 +26,8 @@ from prox_spark.spark.settings import changed, is_classic
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
-# Time travel lasts as long as the log and the removed files do; Delta's defaults are 30 and 7 days.
-RETENTION = "interval 3650 days"
-PROPERTIES = {
-    "delta.logRetentionDuration": RETENTION,
-    "delta.deletedFileRetentionDuration": RETENTION,
-    "delta.checkpointInterval": "50",
-}
-
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 """The setting whose value Delta stores with every commit."""
-
-STATISTICS = {
-    "documents": "shard,ingest_run_id",
-    "programs": "run_id",
-    "corpus": "run_id,outcome",
-    "runs": "run_id,command,corpus_version",
-    "quarantine": "run_id",
-}
-"""Columns whose least and greatest values Delta keeps in its log: those that a query can skip files by.
-
-By default it keeps those of `text` and `metadata` too, which costs time and leaves the beginnings of texts in a log
-that no purge reaches.
-"""
 
 
 @dataclass(frozen=True)
@@ -259,7 +238,7 @@ class Lake:
             .option("txnVersion", transaction)
         )
         if is_new:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
-            writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**_properties(table))
+            writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**ddl.properties(table))
         if where is not None:
             writer = writer.option("replaceWhere", where)
         # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers.
@@ -308,15 +287,7 @@ class Lake:
         # Tables are created by DDL before their first row, so that a killed first write leaves a table behind.
         for table in ("documents", "programs", "runs", "quarantine"):
             if not self.exists(table):
-                columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in schema.TABLES[table])
-                keys = ", ".join(schema.PARTITIONS[table])
-                properties = ", ".join(f"'{key}' = '{value}'" for key, value in _properties(table).items())
-                self.spark.sql(
-                    f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta"
-                    + (f" PARTITIONED BY ({keys})" if keys else "")
-                    + self._place(table)
-                    + f" TBLPROPERTIES ({properties})"
-                )
+                self.spark.sql(ddl.create(table, name=self.name(table), folder=self.folder))
             self._check_columns(table)
 
     def _check_columns(self, table: str) -> None:
@@ -328,7 +299,7 @@ class Lake:
 
     def _name_corpus(self) -> None:
         if self.folder is not None and not self.exists("corpus") and self._is_table("corpus"):
-            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.name('corpus')} USING delta{self._place('corpus')}")
+            self.spark.sql(ddl.register("corpus", name=self.name("corpus"), folder=self.folder))
 
     def _is_table(self, table: str) -> bool:
         # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta for its columns.
@@ -339,12 +310,6 @@ class Lake:
         except AnalysisException:
             return False
 
-    def _place(self, table: str) -> str:
-        if self.folder is None:
-            return ""
-        path = f"{self.folder}/{table}".replace("\\", "\\\\").replace("'", "\\'")
-        return f" LOCATION '{path}'"
-
     @contextmanager
     def _current(self) -> Iterator[None]:
         before = self.spark.sql("SELECT current_catalog(), current_schema()").first()
@@ -354,20 +319,3 @@ class Lake:
         finally:
             if before is not None:
                 self.spark.sql(f"USE `{before[0]}`.`{before[1]}`")
-
-
-def predicate(partitions: Sequence[tuple[str, str]]) -> str:
-    """Write the predicate that holds exactly for some (source, snapshot) partitions, for `replaceWhere`.
-
-    >>> predicate([("c4", "en")])
-    "(source = 'c4' AND snapshot = 'en')"
-    """
-
-    def quoted(value: str) -> str:
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-    return " OR ".join(f"(source = {quoted(s)} AND snapshot = {quoted(t)})" for s, t in partitions)
-
-
-def _properties(table: str) -> dict[str, str]:
-    return {**PROPERTIES, "delta.dataSkippingStatsColumns": STATISTICS[table]}

@@ -9,8 +9,9 @@ from pyspark.sql import Observation
 
 from prox_spark import passes, tracking
 from prox_spark.errors import LakeError
-from prox_spark.lake import ledger, tables
+from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.rows import predicate
 from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import catch_up
 from prox_spark.pipeline.progress import Progress, tell
@@ -75,7 +76,7 @@ def _replace(
     lake: Lake, run: Run, rows: DataFrame, touched: list[tuple[str, str]], before: int
 ) -> tuple[int, dict[str, int]]:
     """Write the touched partitions in one commit; give its version and the outcomes of the rows in them."""
-    inside, observation = tables.predicate(touched), Observation()
+    inside, observation = predicate(touched), Observation()
     written = rows.where(inside).observe(observation, *ledger.outcomes())
     version = lake.replace(written, run.commit(), where=inside, after=before)
     return version, {name: int(number) for name, number in observation.get.items()}
