@@ -11,7 +11,7 @@ from prox_spark.passes import Chain
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Who commits and why; stored as the `userMetadata` of the Delta version.
+    """The author of a commit and its reason; stored as the `userMetadata` of the Delta version.
 
     Attributes:
         run_id: The command that writes.

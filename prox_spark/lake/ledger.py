@@ -126,10 +126,10 @@ def counted(rows: DataFrame) -> dict[str, int]:
     sums = rows.groupBy("outcome").agg(
         F.count("*").alias("n"), F.sum("words_before").alias("before"), F.sum("words_after").alias("after")
     )
-    found = {row["outcome"]: row for row in sums.collect()}
-    counts: dict[str, int] = {name: int(found[name]["n"]) if name in found else 0 for name in OUTCOMES}
+    by_outcome = {row["outcome"]: row for row in sums.collect()}
+    counts: dict[str, int] = {name: int(by_outcome[name]["n"]) if name in by_outcome else 0 for name in OUTCOMES}
     for name in ("before", "after"):
-        counts[f"words_{name}"] = sum(int(row[name] or 0) for row in found.values())
+        counts[f"words_{name}"] = sum(int(row[name] or 0) for row in by_outcome.values())
     return counts
 
 

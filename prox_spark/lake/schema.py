@@ -202,10 +202,10 @@ def require(frame: DataFrame, schema: StructType) -> None:
     Raises:
         LakeError: A column is missing or has another type; names the column, what was found and what is expected.
     """
-    found = {field.name: field.dataType for field in frame.schema}
+    there = {field.name: field.dataType for field in frame.schema}
     for field in schema:
-        kind = found.get(field.name)
+        kind = there.get(field.name)
         if kind is None:
-            raise LakeError(f"column {field.name} is missing; found {', '.join(found)}")
+            raise LakeError(f"column {field.name} is missing; found {', '.join(there)}")
         if kind.simpleString() != field.dataType.simpleString():
             raise LakeError(f"column {field.name} is {kind.simpleString()}, expected {field.dataType.simpleString()}")

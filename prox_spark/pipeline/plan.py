@@ -24,7 +24,7 @@ _WARM_UP = 8
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Say what a pass is expected to take.
+    """What a pass is expected to take.
 
     Attributes:
         pass_name: The pass.
@@ -77,38 +77,38 @@ def plan(
     """
     config = config or load()
     chain = passes.up_to(config, pass_name)
-    this = chain[-1]
+    pass_ = chain[-1]
     shards = ledger.shards(lake, default=config.ingest.shards)
     pending = catch_up.pending(lake, chain, shards)
-    share = gpus.share(lake.spark, this.engine)
+    share = gpus.share(lake.spark, pass_.engine)
     waiting = pending.texts(0, shards - 1).dropDuplicates(["text_sha256"])
-    total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(this))), F.lit(0))).collect()[0]
+    total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(pass_))), F.lit(0))).collect()[0]
     _, copies = pending.count()
     price = config.refine.gpu_hour_price if price is None else price
     if not total[0]:
         free = None if price is None else 0.0
-        return Plan(pass_name, this.engine.kind, share.engines, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)
+        return Plan(pass_name, pass_.engine.kind, share.engines, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)
     first = probe.sample(pending, _WARM_UP * share.engines)
-    warm = probe.probe(first, this, share, batch_texts=config.refine.batch_texts)
+    warm = probe.probe(first, pass_, share, batch_texts=config.refine.batch_texts)
     texts = probe.sample(pending, sample)
-    found = probe.probe(texts, this, share, batch_texts=config.refine.batch_texts)
-    load_seconds = max(warm.load_seconds, found.load_seconds)
-    factor = total[1] / max(1, found.characters)
-    busy = found.seconds * factor
-    hours = (busy + load_seconds * share.engines) / 3600
-    gpu_hours = hours if found.gpu_seconds else 0.0
-    tokens = found.prompt_tokens + found.output_tokens
+    measured = probe.probe(texts, pass_, share, batch_texts=config.refine.batch_texts)
+    load_seconds = max(warm.load_seconds, measured.load_seconds)
+    factor = total[1] / max(1, measured.characters)
+    engine_seconds = measured.seconds * factor
+    hours = (engine_seconds + load_seconds * share.engines) / 3600
+    gpu_hours = hours if measured.gpu_seconds else 0.0
+    tokens = measured.prompt_tokens + measured.output_tokens
     return Plan(
         pass_name=pass_name,
-        engine=this.engine.kind,
+        engine=pass_.engine.kind,
         engines=share.engines,
         texts=total[0],
         duplicates_saved=copies - total[0],
-        sampled=found.texts,
-        prompt_tokens=round(found.prompt_tokens * factor),
-        output_tokens=round(found.output_tokens * factor),
-        tokens_per_second=tokens / found.seconds * share.engines if found.seconds else 0.0,
-        seconds=busy / share.engines + load_seconds,
+        sampled=measured.texts,
+        prompt_tokens=round(measured.prompt_tokens * factor),
+        output_tokens=round(measured.output_tokens * factor),
+        tokens_per_second=tokens / measured.seconds * share.engines if measured.seconds else 0.0,
+        seconds=engine_seconds / share.engines + load_seconds,
         engine_hours=hours,
         gpu_hours=gpu_hours,
         cost=None if price is None else gpu_hours * price,

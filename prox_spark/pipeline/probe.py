@@ -11,7 +11,7 @@ from prox_spark.errors import EngineError
 from prox_spark.lake import ledger
 from prox_spark.passes import Pass
 from prox_spark.spark import gpus
-from prox_spark.stages import refine as refining
+from prox_spark.stages import refine
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 _FEW = 4
 """With fewer answers than this nothing is said about a model."""
 
+_CUT_CHARACTERS = 8000
+"""A document's prompt is cut at the 2,000 tokens of the published models, of about four characters each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Hold what the engine did with a sample.
+    """What the engine did with a sample.
 
     Attributes:
         texts: Texts in the sample.
@@ -53,51 +56,51 @@ def sample(pending: Pending, texts: int) -> DataFrame:
     return pending.source.join(F.broadcast(chosen), "text_sha256", "left_semi").select("text_sha256", "text")
 
 
-def measure(this: Pass) -> str:
+def measure(pass_: Pass) -> str:
     """Write, in SQL, the length of a text as it drives the cost: a document prompt is cut, chunks go on."""
-    return "least(length(text), 8000)" if this.profile.level == "document" else "length(text)"
+    return f"least(length(text), {_CUT_CHARACTERS})" if pass_.profile.level == "document" else "length(text)"
 
 
-def probe(texts: DataFrame, this: Pass, share: gpus.Share, *, batch_texts: int) -> Probe:
+def probe(texts: DataFrame, pass_: Pass, share: gpus.Share, *, batch_texts: int) -> Probe:
     """Generate for `texts`, and give the sums; each engine gets one task."""
     one_each = replace(share, tasks=share.engines)
-    made = refining.refine(texts, this, run_id="probe", share=one_each, batch_texts=batch_texts)
+    programs = refine.refine(texts, pass_, run_id="probe", share=one_each, batch_texts=batch_texts)
     answered = "filter(chunks, c -> c.finish_reason IN ('stop', 'length'))"
-    said = "(size(c.ops) > 0 OR ltrim(c.completion) LIKE '#%')"  # comments on lines that all stay
-    good = f"filter({answered}, c -> {said} AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"
-    sums = made.agg(
+    is_program = "(size(c.ops) > 0 OR ltrim(c.completion) LIKE '#%')"  # comments on lines that all stay
+    good = f"filter({answered}, c -> {is_program} AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"
+    sums = programs.agg(
         *ledger.usage(),
-        *refining.spent(),
+        *refine.spent(),
         F.sum(F.expr(f"size({answered})")).alias("answers"),
         F.sum(F.expr(f"size({good})")).alias("programs"),
     )
-    found = sums.crossJoin(
-        texts.dropDuplicates(["text_sha256"]).agg(F.sum(F.expr(measure(this))).alias("characters"))
+    row = sums.crossJoin(
+        texts.dropDuplicates(["text_sha256"]).agg(F.sum(F.expr(measure(pass_))).alias("characters"))
     ).collect()[0]
     return Probe(
-        texts=found["texts"],
-        characters=int(found["characters"] or 0),
-        prompt_tokens=found["prompt_tokens"],
-        output_tokens=found["output_tokens"],
-        answers=int(found["answers"] or 0),
-        programs=int(found["programs"] or 0),
-        seconds=found["task_seconds"] - found["load_seconds"],
-        gpu_seconds=found["gpu_seconds"],
-        load_seconds=found["load_seconds"] / max(1.0, found["loads"]),
+        texts=row["texts"],
+        characters=int(row["characters"] or 0),
+        prompt_tokens=row["prompt_tokens"],
+        output_tokens=row["output_tokens"],
+        answers=int(row["answers"] or 0),
+        programs=int(row["programs"] or 0),
+        seconds=row["task_seconds"] - row["load_seconds"],
+        gpu_seconds=row["gpu_seconds"],
+        load_seconds=row["load_seconds"] / max(1.0, row["loads"]),
     )
 
 
-def check(found: Probe, this: Pass, least: float) -> None:
+def check(measured: Probe, pass_: Pass, least: float) -> None:
     """Refuse a model that clearly does not write the profile's programs.
 
     Raises:
         EngineError: Too few of the answers are programs; names the share.
     """
-    if found.answers < _FEW or found.programs >= least * found.answers:
+    if measured.answers < _FEW or measured.programs >= least * measured.answers:
         return
-    model = getattr(this.engine, "model", this.engine.kind)
+    model = getattr(pass_.engine, "model", pass_.engine.kind)
     raise EngineError(
-        f"the model {model} does not fit the profile {this.profile.name}: of {found.answers} answers "
-        f"{found.programs} are programs, and refine.preflight_share asks for {least:.0%}; take the profile and the "
+        f"the model {model} does not fit the profile {pass_.profile.name}: of {measured.answers} answers "
+        f"{measured.programs} are programs, and refine.preflight_share asks for {least:.0%}; take the profile and the "
         "prompt format that the model was trained with, or set refine.preflight_texts=0"
     )

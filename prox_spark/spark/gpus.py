@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Say how a stage with engines is cut.
+    """How a stage with engines is cut.
 
     Attributes:
         tasks: Spark partitions of a wave.

@@ -29,7 +29,7 @@ VECTOR_MODULE = "--add-modules=jdk.incubator.vector"
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """Hold one working Java.
+    """A Java that works.
 
     Attributes:
         home: What JAVA_HOME must be for Spark to use it.

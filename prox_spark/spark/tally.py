@@ -22,7 +22,7 @@ SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Name the folder of the numbers of one job; travels to the workers.
+    """The folder with the numbers of one job; travels to the workers.
 
     Attributes:
         folder: Made and removed by the driver.
@@ -66,7 +66,7 @@ def watched(tell: Callable[[int, int, int], None], *, every: float = 1.0) -> Ite
 
 
 class Counter:
-    """Count what one task has done."""
+    """The numbers of one task."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
