@@ -190,7 +190,7 @@ def _session(config: Config, *, verbose: bool) -> str:
                 spark.range(1).write.format("delta").save(f"{folder}/table")
                 spark.read.format("delta").load(f"{folder}/table").collect()
             said += f", {time.monotonic() - begin:.0f} s to write and read a first table"
-        if accelerator.is_there(spark):
+        if accelerator.check(spark):
             said += ", the accelerator is loaded"
         if ours:
             spark.stop()

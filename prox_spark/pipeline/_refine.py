@@ -87,7 +87,7 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
     """Write the programs that the pass lacks, and record the run."""
     chain = passes.up_to(config, pass_name)
     pass_ = chain[-1]
-    accelerator.is_there(lake.spark)  # one that cannot be used says so now, and not after hours of refining
+    accelerator.check(lake.spark)  # one that cannot be used says so now, and not after hours of refining
     run = Run.start("refine", pass_name=pass_name, conf=passes.conf(config, pass_))
     waves, usage = _write_waves(lake, run, chain, config, progress)
     if waves == 0:

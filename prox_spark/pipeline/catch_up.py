@@ -89,7 +89,7 @@ def applied(
 ) -> tuple[DataFrame, list[tuple[str, str]]]:
     """Give the corpus after the last of `passes`, and the partitions in which it differs from version `version`."""
     rows = with_passes_done(lake, passes, version)
-    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
+    programs, compiled = lake.read("programs"), accelerator.check(lake.spark)
     *before, pass_ = passes
     index = len(before)
     answered = programs.where(is_of(pass_)).select("text_sha256")
@@ -157,7 +157,7 @@ def _from_documents(documents: DataFrame) -> DataFrame:
 
 def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
     """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
-    programs, compiled = lake.read("programs"), accelerator.is_there(lake.spark)
+    programs, compiled = lake.read("programs"), accelerator.check(lake.spark)
     for index, pass_ in enumerate(passes):
         before = passes[:index]
         rows = apply.apply(rows, programs, pass_, index=index, run_id=run_id, before=before, compiled=compiled)

@@ -40,14 +40,14 @@ def register(spark: SparkSession, jar: str | None = None, *, name: str = CLASS) 
         spark.sql(f"ADD JAR {literal(jar)}")  # which takes a file that is not there without a word
     spark.conf.set(CATALOG, name)
     try:
-        is_there(spark)
+        check(spark)
     except SessionError:
         spark.conf.unset(CATALOG)
         raise
 
 
-def is_there(spark: SparkSession, *, version: str = __version__) -> bool:
-    """Say whether the session has the accelerator.
+def check(spark: SparkSession, *, version: str = __version__) -> bool:
+    """Check the accelerator of a session that is set to have one, and say whether it is.
 
     Raises:
         SessionError: It is set and does not work: the JAR is missing, or was built for another version of prox_spark,

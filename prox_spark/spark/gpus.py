@@ -40,7 +40,7 @@ class Share:
 
     Attributes:
         tasks: Spark partitions of a wave.
-        profile: What a task asks of its executor, so that one engine lives on each GPU or executor; None where Spark
+        resources: What a task asks of its executor, so that one engine lives on each GPU or executor; None where Spark
             hands out nothing (a local session) or there is nothing to share.
         engines: Tasks, and so engines, that work at the same time.
         threads: CPU threads that a model of such a task may take, since Spark starts its workers with
@@ -48,7 +48,7 @@ class Share:
     """
 
     tasks: int
-    profile: ResourceProfile | None = None
+    resources: ResourceProfile | None = None
     engines: int = 1
     threads: int | None = None
 
@@ -80,10 +80,10 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
     at_once = max(1, slots // cores) * max(1, gpus)
     each = max(1, cores // max(1, gpus))
-    return Share(at_once * TASKS_PER_ENGINE, _profile(each, gpus), at_once, each)
+    return Share(at_once * TASKS_PER_ENGINE, _resources(each, gpus), at_once, each)
 
 
-def _profile(cores: int, gpus: int) -> ResourceProfile | None:
+def _resources(cores: int, gpus: int) -> ResourceProfile | None:
     from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
 
     if cores <= 1 and not gpus:

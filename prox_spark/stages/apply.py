@@ -56,16 +56,16 @@ def apply(
     # would land in one task.
     key = F.when(ready, F.col("text_sha256")).otherwise(F.concat(F.lit("-"), F.col("doc_id")))
     mine = first_programs(programs, pass_).select(
-        F.col("text_sha256").alias("key"), "chunks", "error", F.lit(True).alias("found")
+        F.col("text_sha256").alias("key"), "chunks", "error", F.lit(True).alias("has_program")
     )
     joined = rows.withColumn("key", key).join(mine, on="key", how="left")
-    executable = F.col("found") & F.col("error").isNull()
+    executable = F.col("has_program") & F.col("error").isNull()
     counted = all(earlier.policy.mode == pass_.policy.mode for earlier in before) and len(before) == index
     known = F.col("words_after") if counted else None
     result = columns.execute(
         "text", "chunks", level=pass_.level, policy=pass_.policy, known_words=known, compiled=compiled
     )
-    executed = joined.select(*rows.columns, "found", "error", F.when(executable, result).alias("executed"))
+    executed = joined.select(*rows.columns, "has_program", "error", F.when(executable, result).alias("executed"))
     changed = _columns(pass_, index, run_id)
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))
 
@@ -86,18 +86,18 @@ def first_programs(programs: DataFrame, pass_: Pass | PastPass) -> DataFrame:
 
 def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Column]:
     """Give the columns that a pass changes; those of a row that it did not execute keep their value."""
-    result, found = F.col("executed"), F.col("found")
-    failed = found & F.col("error").isNotNull()
+    result, has_program = F.col("executed"), F.col("has_program")
+    failed = has_program & F.col("error").isNotNull()
 
     def after(name: str, value: Column, on_failure: Column) -> Column:
         kind = schema.CORPUS[name].dataType
-        chosen = F.when(failed, on_failure).when(found, value).otherwise(F.col(name))
+        chosen = F.when(failed, on_failure).when(has_program, value).otherwise(F.col(name))
         return chosen.cast(kind).alias(name)
 
     # Only an edit changes the hash; hashing the kept texts again would be wasted work.
     sha256 = F.when(result["outcome"] == "edited", F.sha2(result["text"], 256))
     sha256 = sha256.when(result["outcome"] == "kept", F.col("text_sha256"))
-    passed = found | ((F.col(PASSES_DONE) == index) & F.col("text").isNull())
+    passed = has_program | ((F.col(PASSES_DONE) == index) & F.col("text").isNull())
     changed = [
         after("text", result["text"], F.col("text")),
         after("text_sha256", sha256, F.col("text_sha256")),

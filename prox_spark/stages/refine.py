@@ -63,10 +63,10 @@ def refine(
     distinct = texts.repartition(share.tasks, "text_sha256").dropDuplicates(["text_sha256"])
     ordered = distinct.select("text_sha256", "text").sortWithinPartitions(F.length("text").desc())
     writer = _writer(_threaded(pass_, share), batch_texts, tally)
-    if share.profile is None:
+    if share.resources is None:
         generated = ordered.mapInArrow(writer, _written())
     else:
-        generated = ordered.mapInArrow(writer, _written(), profile=share.profile)
+        generated = ordered.mapInArrow(writer, _written(), profile=share.resources)
     stamped = {"run_id": F.lit(run_id), "generated_at": F.current_timestamp()}
     names = (*schema.PROGRAMS.fieldNames(), *SPENT)
     return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in names))

@@ -66,8 +66,8 @@ def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes:
         going = going.withColumn("previous", F.when(reaches, F.col("text")).otherwise(F.col("previous")))
         going = apply(going, programs, item, index=index, run_id="", before=passes[:index])
     wrong = F.array(*_wrong(len(passes), _from_operations(passes)))
-    found = going.select(F.col("doc_id").alias("key"), F.explode(F.filter(wrong, F.isnotnull)).alias("w"))
-    return found.select("w.check", "key", "w.detail")
+    findings = going.select(F.col("doc_id").alias("key"), F.explode(F.filter(wrong, F.isnotnull)).alias("w"))
+    return findings.select("w.check", "key", "w.detail")
 
 
 def _from_operations(passes: Sequence[PastPass]) -> Column:
@@ -76,11 +76,11 @@ def _from_operations(passes: Sequence[PastPass]) -> Column:
     for item in passes:
         if item.level == "document":
             drops = F.expr("exists(stored.ops, o -> o.op = 'drop_doc' AND o.status = 'applied')")
-            made = F.when(drops, F.lit(None)).otherwise(F.col("previous"))
+            expected = F.when(drops, F.lit(None)).otherwise(F.col("previous"))
         else:
-            made = columns.apply_program("previous", "stored.ops", policy=item.policy)
+            expected = columns.apply_program("previous", "stored.ops", policy=item.policy)
         is_it = (F.col("stored.pass_name") == item.name) & F.col("stored.outcome").isin("edited", "dropped")
-        text = F.when(is_it, made).otherwise(text)
+        text = F.when(is_it, expected).otherwise(text)
     return text
 
 

@@ -41,7 +41,7 @@ def test_a_lake_refined_with_it_is_the_one_refined_without(spark, tmp_path):
 
 
 def test_a_session_without_it_does_not_have_it(spark):
-    assert not accelerator.is_there(spark)
+    assert not accelerator.check(spark)
 
 
 def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spark, tmp_path):
@@ -49,7 +49,7 @@ def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spar
     with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
         # Under a name of its own: other tests have loaded the real one.
         accelerator.register(fresh, str(tmp_path / "nowhere.jar"), name="prox_spark.NotThere")
-    assert not accelerator.is_there(fresh)
+    assert not accelerator.check(fresh)
     assert "\n" not in str(caught.value)
 
 
@@ -57,15 +57,15 @@ def test_a_setting_without_the_jar_is_one_line(spark):
     fresh = spark.newSession()
     fresh.conf.set(accelerator.CATALOG, "prox_spark.NotThere")
     with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
-        accelerator.is_there(fresh)
+        accelerator.check(fresh)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("loaded_accelerator")
 def test_a_jar_of_another_version_is_refused(spark):
-    assert accelerator.is_there(spark)
+    assert accelerator.check(spark)
     with pytest.raises(SessionError, match=r"is of prox_spark .*, and this is 9\.9\.9: make accelerator"):
-        accelerator.is_there(spark, version="9.9.9")
+        accelerator.check(spark, version="9.9.9")
 
 
 def test_the_jar_holds_its_own_classes_alone(accelerator_jar):

@@ -1,0 +1,60 @@
+"""What later commands read off the rows of earlier ones, from entries that stand for a lake."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from prox_spark.lake import ledger
+from prox_spark.lake.ledger import Run
+from prox_spark.lake.lineage import Entry
+from prox_spark.passes import Chain
+
+if TYPE_CHECKING:
+    from prox_spark.lake.tables import Lake
+
+DOC = Chain(('{"name": "doc"}',))
+
+
+class Entries:
+    """A lake of which nothing is asked but what its `runs` say."""
+
+    def __init__(self, *entries: Entry) -> None:
+        self._entries = entries
+
+    def entries(self) -> tuple[Entry, ...]:
+        return self._entries
+
+
+def lake(*entries: Entry) -> Lake:
+    return cast("Lake", Entries(*entries))
+
+
+def test_the_shards_are_those_of_the_first_ingest_whatever_later_ones_were_told() -> None:
+    first = Entry("20260101-ingest", "ingest", 0, conf={"shards": 8})
+    later = Entry("20260201-ingest", "ingest", 3, conf={"shards": 1024})
+    assert ledger.shards(lake(later, first), default=64) == 8
+
+
+def test_a_lake_without_an_ingest_or_with_one_that_did_not_say_has_the_default() -> None:
+    assert ledger.shards(lake(), default=64) == 64
+    healed = Entry("20260101-ingest", "ingest", 0)
+    assert ledger.shards(lake(healed), default=64) == 64
+
+
+def test_chains_are_those_of_runs_that_published() -> None:
+    published, empty = Entry("1", "apply", 1, DOC), Entry("2", "ingest")
+    assert ledger.chains(lake(published, empty, Entry("3", "ingest", 0))) == {"1": DOC, "3": Chain()}
+
+
+def test_ids_of_runs_sort_by_time_and_say_the_command() -> None:
+    run = Run.start("refine", pass_name="doc")
+    assert re.fullmatch(r"\d{8}T\d{6}-refine-[0-9a-f]{6}", run.run_id)
+    assert run.run_id != Run.start("refine").run_id
+
+
+def test_a_commit_says_what_heal_needs_to_enter_its_run() -> None:
+    run = Run.start("apply", pass_name="doc", conf='{"a": 1}', passes=DOC)
+    commit = run.commit(2)
+    assert (commit.run_id, commit.command, commit.pass_name) == (run.run_id, "apply", "doc")
+    assert (commit.wave, commit.passes, commit.conf) == (2, DOC, '{"a": 1}')
