@@ -1,0 +1,2 @@
+class EngineDeadError(Exception):
+    """The core is gone."""
