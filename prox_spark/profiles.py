@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from prox_spark.chunks import Chunk, Tokenizer, chunk
@@ -168,8 +169,7 @@ def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chu
     else:
         if profile.line_chars is not None:
             shown = "\n".join(_shortened(line, profile.line_chars) for line in shown.split("\n"))
-        parts = chunk(shown, tokenizer, max_tokens=profile.max_chunk_tokens)
-        made = [(part, _chunk_prompt(profile, part, tokenizer)) for part in parts]
+        made = _chunk_prompts(profile, shown, tokenizer)
     return _constrained(profile, text, made) if profile.constrain else made
 
 
@@ -276,21 +276,78 @@ def _cut(profile: Profile, text: str, tokenizer: PromptTokenizer) -> tuple[str, 
         budget = max(0, budget - excess)
 
 
-def _chunk_prompt(profile: Profile, part: Chunk, tokenizer: Tokenizer) -> Prompt | None:
-    limit = profile.max_prompt_tokens
-    if profile.max_lines is not None and part.line_end >= profile.max_lines:
-        return None
-    rendered = _rendered(profile, part.prompt)
+def _chunk_prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chunk, Prompt | None]]:
     if not isinstance(tokenizer, PromptTokenizer):
-        too_long = limit is not None and part.tokens > profile.max_chunk_tokens
-        return None if too_long else Prompt(rendered, None, profile.max_new_tokens, profile.level)
-    if limit is not None and part.tokens > limit:  # one overlong line: no need to encode it again
+        parts = chunk(text, tokenizer, max_tokens=profile.max_chunk_tokens)
+        return [(part, _text_prompt(profile, part)) for part in parts]
+    lines = _Lines(profile, tokenizer)
+    parts = chunk(text, lines, max_tokens=profile.max_chunk_tokens)
+    fitting = [part for part in parts if _may_fit(profile, part)]
+    encoded = iter(lines.prompts(fitting))
+    made: list[tuple[Chunk, Prompt | None]] = [(part, None) for part in parts]
+    for part in fitting:
+        token_ids = next(encoded)
+        if profile.max_prompt_tokens is None or len(token_ids) <= profile.max_prompt_tokens:
+            made[part.index] = part, _prompt(profile, _rendered(profile, part.prompt), token_ids)
+    return made
+
+
+def _text_prompt(profile: Profile, part: Chunk) -> Prompt | None:
+    too_long = profile.max_prompt_tokens is not None and part.tokens > profile.max_chunk_tokens
+    if too_long or not _may_fit(profile, replace(part, tokens=0)):
         return None
-    token_ids = _encoded(profile, rendered, tokenizer)
-    return None if limit is not None and len(token_ids) > limit else _prompt(profile, rendered, token_ids)
+    return Prompt(_rendered(profile, part.prompt), None, profile.max_new_tokens, profile.level)
 
 
-def _prompt(profile: Profile, rendered: str, token_ids: list[int]) -> Prompt:
+def _may_fit(profile: Profile, part: Chunk) -> bool:
+    if profile.max_lines is not None and part.line_end >= profile.max_lines:
+        return False
+    return profile.max_prompt_tokens is None or part.tokens <= profile.max_prompt_tokens  # else one overlong line
+
+
+_HERE = "\0"
+
+
+class _Lines:
+    """The numbered lines of one text: each is encoded once, to be counted and then to be joined to prompts.
+
+    Where the tokenizer does not allow that, lines are counted and prompts are encoded each on their own.
+    """
+
+    def __init__(self, profile: Profile, tokenizer: PromptTokenizer) -> None:
+        self._profile, self._tokenizer = profile, tokenizer
+        self._ids: list[tuple[int, ...]] | None = None
+        # What stands around the lines: as the lines do, it ends at a line break.
+        before, _, behind = _rendered(profile, _HERE).partition(f"\n{_HERE}\n")
+        ends = tokenizer.encode_lines([behind, "["]) if behind else None
+        if ends is not None:
+            self._ids = []
+            self._before, self._behind = _encoded(profile, before, tokenizer), ends[0]
+            # A line alone gets a BOS and a space in front of its "[", and no break; its number keeps the rest apart.
+            self._more = tokenizer.count(["["])[0] - len(ends[1])
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of lines, each with a BOS, as the chunker is used to."""
+        encoded = self._tokenizer.encode_lines(texts) if self._ids is not None else None
+        if self._ids is None or encoded is None:
+            self._ids = None
+            return self._tokenizer.count(texts)
+        self._ids += encoded
+        return [len(ids) + self._more for ids in encoded]
+
+    def prompts(self, parts: Sequence[Chunk]) -> list[Sequence[int]]:
+        """Encode the prompts of chunks."""
+        if self._ids is None:
+            rendered = [_rendered(self._profile, part.prompt) for part in parts]
+            return list(self._tokenizer.encode_batch(rendered, dummy_prefix="always"))
+        lines = self._ids
+        return [
+            (*self._before, *chain.from_iterable(lines[part.line_start : part.line_end + 1]), *self._behind)
+            for part in parts
+        ]
+
+
+def _prompt(profile: Profile, rendered: str, token_ids: Sequence[int]) -> Prompt:
     room = profile.max_new_tokens
     if profile.context_tokens is not None:
         room = max(1, min(room, profile.context_tokens - len(token_ids)))

@@ -109,8 +109,22 @@ class PromptTokenizer(Tokenizer, Protocol):
                 and current versions do), or also after every special token (`always`, what the fast one did).
         """
 
+    def encode_batch(self, texts: Sequence[str], *, dummy_prefix: DummyPrefix = "first") -> list[list[int]]:
+        """Encode several texts, BOS included, in one call."""
+
+    def encode_lines(self, lines: Sequence[str]) -> list[tuple[int, ...]] | None:
+        """Encode lines as they stand behind a line break, that break included.
+
+        Returns:
+            The ids of each line. Joined they are those of the lines' text. None where that cannot be had: a token of
+            the model may reach across a line break, or a special token is written out in a line.
+        """
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Decode without special tokens."""
+
+    def decode_batch(self, token_ids: Sequence[Sequence[int]]) -> list[str]:
+        """Decode several answers without special tokens, in one call."""
 
     def truncate(self, text: str, max_tokens: int) -> str:
         """Give the longest prefix of `text` that has at most `max_tokens` tokens, BOS not counted."""
