@@ -56,11 +56,11 @@ def recorded(texts: list[str]) -> list[list[int]]:
     from tokenizers import Tokenizer
 
     from prox_spark import profiles
-    from prox_spark.config import EngineSettings
+    from prox_spark.config import TaggerSettings
     from prox_spark.engines import create
 
     tokenizer = Tokenizer.from_file(str(tokenizer_folder() / "tokenizer.json"))
-    engine = create(EngineSettings(kind="tagger"))
+    engine = create(TaggerSettings())
     profile = profiles.find("tiny-chunk")
     prompts = [prompt for text in texts[:150] for _, prompt in profiles.prompts(profile, text, engine.tokenizer)]
     programs = [answer.text for answer in engine.generate([prompt for prompt in prompts if prompt])]
@@ -118,14 +118,14 @@ def alone(folder: Path, texts: list[str]) -> dict[str, Any]:
     return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "cpu": time.process_time() - cpu}
 
 
-def refine_side(lake_folder: str, folder: Path, name: str, cores: int) -> dict[str, Any]:
+def refine_side(lake_folder: str, folder: Path, name: str, cores: int, engines: int) -> dict[str, Any]:
     """Refine the lake with one pass of that name, as `prox-spark refine` does."""
     from prox_spark import config as configuration
     from prox_spark import pipeline
     from prox_spark.lake.tables import Lake
     from prox_spark.spark.session import session
 
-    engine = ["kind=vllm", f"model={folder}", "device=cpu", "own_process=true", f"max_sequences={SEQUENCES}"]
+    engine = ["kind=vllm", f"model={folder}", "device=cpu", "own_process=true", f"engines_per_gpu={engines}"]
     passes = json.dumps([{"name": name, "profile": PROFILE}])
     settings = [f"passes={passes}", "refine.preflight_texts=0", *(f"engine.{item}" for item in engine)]
     config = configuration.load(overrides=settings)
@@ -204,6 +204,9 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=1200)
     parser.add_argument("--speeds", type=float, nargs="*", default=[1.0, 8.0])
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--engines", type=int, default=1, help="how many share the card, each with its part of the speed"
+    )
     parser.add_argument("--no-parts", action="store_true", help="do not look at what the threads do")
     parser.add_argument("--json", type=Path, help="write all that was seen into this file")
     parser.add_argument("side", nargs="*")
@@ -223,7 +226,7 @@ def here(options: argparse.Namespace) -> dict[str, Any]:
         return ingest(rest[0], Path(rest[1]))
     if name == "alone":
         return alone(Path(rest[0]), pages(options.pages))
-    return refine_side(rest[0], Path(rest[1]), rest[2], options.cores)
+    return refine_side(rest[0], Path(rest[1]), rest[2], options.cores, options.engines)
 
 
 def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -238,10 +241,11 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
         lake = str(Path(place) / "lake")
         child("ingest", lake, str(source))
         for number, speed in enumerate(options.speeds):
-            sizes = (f"--pages={options.pages}", f"--cores={options.cores}")
+            sizes = (f"--pages={options.pages}", f"--cores={options.cores}", f"--engines={options.engines}")
             lone_folder = model_folder(Path(place), f"alone{number}", answers, speed, sample=False)
             lone = child(*sizes, "alone", str(lone_folder))
-            folder = model_folder(Path(place), f"refine{number}", answers, speed, sample=not options.no_parts)
+            each = speed / options.engines
+            folder = model_folder(Path(place), f"refine{number}", answers, each, sample=not options.no_parts)
             ours = child(*sizes, "refine", lake, str(folder), f"chunk{number}")
             told(speed, lone, ours)
             everything.append({"speed": speed, "alone": lone, "refine": ours})

@@ -115,6 +115,10 @@ class LLMEngine:
 
     def __init__(self, arguments: EngineArgs) -> None:
         self.model_config = _ModelConfig(Path(arguments.model))
+        about = json.loads((Path(arguments.model) / "stand_in.json").read_text())
+        arguments.max_num_seqs = arguments.max_num_seqs or about["sequences"]
+        arguments.max_num_batched_tokens = arguments.max_num_batched_tokens or about["budget"]
+        self.vllm_config = SimpleNamespace(scheduler_config=arguments)
         self._tokenizer = _Tokenizer(Path(arguments.model), self.model_config.hf_config)
         self.engine_core = _Client(arguments)
         self._open: dict[str, _Output] = {}

@@ -37,8 +37,8 @@ class Core:
         about = json.loads((Path(told["model"]) / "stand_in.json").read_text())
         self.answers: list[list[int]] = about["answers"]
         self.rate, self.floor = float(about["rate"]), float(about["floor_seconds"])
-        self.sequences = told["sequences"] or about["sequences"]
-        self.budget = told["budget"] or about["budget"]
+        self.sequences = told["sequences"]
+        self.budget = told["budget"]
         self.seen_file = Path(about["seen"]) / f"core-{os.getpid()}.json"
         self.waiting: deque[Request] = deque()
         self.running: list[Running] = []
