@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -96,11 +97,16 @@ def _device_memory() -> tuple[float, float, str]:
     return float(gpu.free), float(gpu.total), f"GPU {nvidia.visible_index()} ({gpu.name})"
 
 
-def host_memory() -> tuple[float, float]:
-    """Give the bytes that are free and those there are, of this machine or of its container where that has less."""
+def host_memory(groups: Sequence[tuple[Path, tuple[str, str, str]]] = _CGROUPS) -> tuple[float, float]:
+    """Measure the bytes that are free and those there are, of this machine or of its container where that has less.
+
+    Args:
+        groups: Folders of control groups, each with the names of its limit, of what is taken, and in `memory.stat` of
+            the part of it that is files nobody uses.
+    """
     machine = psutil.virtual_memory()
     free, total = float(machine.available), float(machine.total)
-    for folder, names in _CGROUPS:
+    for folder, names in groups:
         with contextlib.suppress(OSError, ValueError, KeyError):  # no such file, or the word `max`
             limit, used, cache = _container(folder, names)
             total, free = min(total, limit), min(free, limit - (used - cache))

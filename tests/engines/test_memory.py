@@ -10,6 +10,8 @@ from support.nvidia import pretend_nvidia_smi
 from prox_spark.engines import memory, models
 from prox_spark.errors import EngineError
 
+GIB = 2**30
+
 
 def test_weights_are_counted_from_the_headers(model_folder: Path) -> None:
     safetensors = pytest.importorskip("safetensors.torch")
@@ -36,6 +38,34 @@ def test_too_little_memory_is_known_by_its_class() -> None:
     torch = pytest.importorskip("torch")
     assert memory.is_out_of_memory(torch.OutOfMemoryError("x"))
     assert not memory.is_out_of_memory(RuntimeError("out of memory"))
+
+
+@pytest.mark.parametrize(
+    ("names", "limit"),
+    [(("memory.max", "memory.current", "inactive_file"), 3 * GIB),
+     (("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"), 3 * GIB)],
+)  # fmt: skip
+def test_a_container_has_what_its_limit_leaves_and_files_that_nobody_uses_count_as_free(
+    names: tuple[str, str, str], limit: int, tmp_path: Path
+) -> None:
+    most, used, cache = names
+    (tmp_path / most).write_text(f"{limit}\n")
+    (tmp_path / used).write_text(f"{2 * GIB}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 5\n{cache} {GIB}\n")
+    free, total = memory.host_memory([(tmp_path, names)])
+    assert total == limit
+    assert free == pytest.approx(2 * GIB)
+
+
+@pytest.mark.parametrize("limit", ["max", "not a number", str(2**63 - 4096)])
+def test_a_container_without_a_limit_has_the_memory_of_the_machine(limit: str, tmp_path: Path) -> None:
+    names = ("memory.max", "memory.current", "inactive_file")
+    (tmp_path / "memory.max").write_text(limit)
+    (tmp_path / "memory.current").write_text("7")
+    (tmp_path / "memory.stat").write_text("inactive_file 3\n")
+    machine = memory.host_memory([])
+    assert memory.host_memory([(tmp_path, names)])[1] == machine[1]
+    assert memory.host_memory([(tmp_path / "nothing", names)])[1] == machine[1]
 
 
 def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
