@@ -17,7 +17,7 @@ _SECRET = re.compile(r"secret|password|passwd|access[._-]?key|account[._-]?key|s
 
 
 class PolicySettings(Section):
-    """Say how programs are executed; the fields, defaults and meanings are those of `program.operations.Policy`."""
+    """How programs are executed; the fields, defaults and meanings are those of `program.operations.Policy`."""
 
     mode: Literal["strict", "reference"] = "strict"
     min_source_chars: Count = 2
@@ -29,7 +29,7 @@ class PolicySettings(Section):
 
 
 class PassSettings(Section):
-    """Say what one pass is: a name, a profile, and what differs from the profile and the engine of the whole line.
+    """One pass: a name, a profile, and what differs from the profile and the engine of the whole line.
 
     Attributes:
         name: What `refine NAME`, `apply NAME` and the column `pass_name` call it.
@@ -51,7 +51,7 @@ class PassSettings(Section):
 
 
 class IngestSettings(Section):
-    """Say how files become documents.
+    """How files become documents.
 
     Attributes:
         text_column: The column with the text, for the sources jsonl and parquet.
@@ -73,7 +73,7 @@ class IngestSettings(Section):
 
 
 class RefineSettings(Section):
-    """Say how texts are handed to the engine.
+    """How texts are handed to the engine.
 
     Attributes:
         wave_texts: Texts per wave; a wave is one Spark job and one commit, the most that an interruption costs.
@@ -94,7 +94,7 @@ class RefineSettings(Section):
 
 
 class MlflowSettings(Section):
-    """Say where commands are logged in MLflow.
+    """Where commands are logged in MLflow.
 
     Attributes:
         experiment: Name of the experiment; None logs nothing.
@@ -111,7 +111,7 @@ def _spark_value(value: object) -> object:
 
 
 class Config(Section):
-    """Hold every setting of a run.
+    """Every setting of a run.
 
     Attributes:
         lake: A folder, a URI of a Hadoop file system, or `catalog.schema`.
@@ -161,7 +161,7 @@ class Config(Section):
         return value
 
     def find_pass(self, name: str) -> PassSettings:
-        """Give the pass of that name.
+        """Find the pass of that name.
 
         Raises:
             ConfigError: There is none; names those there are.
@@ -173,5 +173,5 @@ class Config(Section):
         raise ConfigError(f"there is no pass {name!r} in the configuration; passes are: {', '.join(names)}")
 
     def engine_of(self, item: PassSettings) -> EngineSettings:
-        """Give the engine of a pass: its own, or else that of the configuration."""
+        """Choose the engine of a pass: its own, or else that of the configuration."""
         return item.engine or self.engine

@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold one prompt on its way through the model: its place in the call, its token ids, its limit and grammar."""
+    """A prompt on its way through the model: its place in the call, its token ids, its limit and grammar."""
 
     index: int
     token_ids: tuple[int, ...]
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Say how large a batch may be.
+    """How large a batch may be.
 
     Attributes:
         size: Most prompts.

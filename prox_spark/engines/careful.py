@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def in_own_process(settings: EngineSettings) -> EngineSettings:
-    """Give the settings with which a model that crashes does not take this process with it, where that can be had."""
+    """Choose the settings with which a model that crashes does not take this process with it, where that can be had."""
     return settings.model_copy(update={"own_process": True}) if isinstance(settings, VllmSettings) else settings
 
 
@@ -35,31 +35,31 @@ def answer_carefully(
         batch: Prompts that are put at risk together.
     """
     safe = in_own_process(settings)
-    while asked := list(islice(prompts, batch)):
-        yield from answered(asked, lambda: get_engine(safe), release)
+    while at_risk := list(islice(prompts, batch)):
+        yield from answered(at_risk, lambda: get_engine(safe), release)
 
 
 def answered(
-    asked: Sequence[tuple[Key, Prompt]], living: Callable[[], Engine], bury: Callable[[], None]
+    prompts: Sequence[tuple[Key, Prompt]], load: Callable[[], Engine], close: Callable[[], None]
 ) -> Iterator[tuple[Key, Completion]]:
     """Answer a batch; if the engine dies of it, answer its halves with a new engine each.
 
     Args:
-        asked: Pairs of a key and a prompt.
-        living: Gives an engine that is alive, a new one after `bury`.
-        bury: Lets go of the dead engine.
+        prompts: Pairs of a key and a prompt.
+        load: Gives the engine, loaded again after `close`.
+        close: Lets go of an engine that has died.
     """
     try:
-        completions = living().generate([prompt for _, prompt in asked])
+        completions = load().generate([prompt for _, prompt in prompts])
     except TaskError as error:
-        bury()
-        if len(asked) == 1:
-            key, prompt = asked[0]
+        close()
+        if len(prompts) == 1:
+            key, prompt = prompts[0]
             yield key, failure(prompt, error)
             return
-        logger.warning("the engine died with %d prompts; trying them in halves", len(asked))
-        half = len(asked) // 2
-        yield from answered(asked[:half], living, bury)
-        yield from answered(asked[half:], living, bury)
+        logger.warning("the engine died with %d prompts; trying them in halves", len(prompts))
+        half = len(prompts) // 2
+        yield from answered(prompts[:half], load, close)
+        yield from answered(prompts[half:], load, close)
         return
-    yield from zip((key for key, _ in asked), completions, strict=True)
+    yield from zip((key for key, _ in prompts), completions, strict=True)

@@ -24,7 +24,7 @@ _CGROUPS = (
 
 
 def dtype_bytes(number_type: str) -> int:
-    """Give the bytes of one weight.
+    """Count the bytes of one weight.
 
     >>> dtype_bytes("bfloat16"), dtype_bytes("float32")
     (2, 4)
@@ -51,7 +51,7 @@ def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None
 
 
 def refusal(folder: Path | str, needed: float, free: float, total: float, place: str) -> str | None:
-    """Say in one line that a model does not fit, or give None if it does; sizes in GiB.
+    """Write in one line that a model does not fit; None if it does; sizes in GiB.
 
     >>> refusal("m", 14.2, 7.9, 15.0, "GPU 0 (T4)")
     'engine.model m does not fit GPU 0 (T4): it needs about 14.2 GiB, and 7.9 of 15.0 GiB are free'
@@ -83,7 +83,7 @@ def _weights(path: Path) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error is that the memory of the device, or of the machine, is too small."""
+    """Tell whether an error is that the memory of the device, or of the machine, is too small."""
     import torch
 
     return isinstance(error, (MemoryError, torch.OutOfMemoryError))

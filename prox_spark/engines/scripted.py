@@ -16,7 +16,7 @@ _KEYS = ("prompt", "prompt_contains", "completion", "finish_reason", "error")
 
 
 class ScriptedEngine:
-    """Give each prompt its answer.
+    """An engine that gives each prompt its answer.
 
     >>> engine = ScriptedEngine({"[000]Home": "remove_lines(start=0, end=0)"}, default="keep_chunk()")
     >>> [c.text for c in engine.generate([Prompt("[000]Home"), Prompt("[000]It rained.")])]
@@ -72,10 +72,10 @@ class ScriptedEngine:
 
 def _looked_up(answers: Mapping[str, str], default: str | None) -> Answer:
     def answer(prompt: Prompt) -> str:
-        found = answers.get(prompt.text, default)
-        if found is None:
+        completion = answers.get(prompt.text, default)
+        if completion is None:
             raise LookupError("no answer is given for this prompt")
-        return found
+        return completion
 
     return answer
 

@@ -123,7 +123,7 @@ def claim(settings: EngineSettings) -> str | None:
 
 
 def attempt() -> int:
-    """Give how often Spark has tried this task before; 0 outside a task."""
+    """Count how often Spark has tried this task before; 0 outside a task."""
     from pyspark import TaskContext
 
     context = TaskContext.get()

@@ -32,7 +32,7 @@ _CITED = '.,;:!?"\u201d)'
 
 
 class RulesEngine:
-    """Answer prompts by rules; needs no model, no GPU and no file."""
+    """The rules as an engine; needs no model, no GPU and no file."""
 
     def __init__(self, rule_sets: Sequence[RuleSet] = ("c4", "gopher", "fineweb")) -> None:
         """Take the sets whose document rules count; the rule for lines is C4's in any case."""
@@ -47,11 +47,11 @@ class RulesEngine:
     def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer every prompt; the answers are never cut, as they cost nothing."""
         programs = [self._program(prompt) for prompt in prompts]
-        asked = self._tokenizer.count([prompt.text for prompt in prompts])
-        answered = self._tokenizer.count(programs)
+        read = self._tokenizer.count([prompt.text for prompt in prompts])
+        written = self._tokenizer.count(programs)
         return [
             Completion(program, "stop", prompt_tokens, output_tokens)
-            for program, prompt_tokens, output_tokens in zip(programs, asked, answered, strict=True)
+            for program, prompt_tokens, output_tokens in zip(programs, read, written, strict=True)
         ]
 
     def close(self) -> None:
@@ -110,9 +110,9 @@ def _marks(texts: Sequence[str], kept: Sequence[str]) -> list[str]:
     `normalize` changes every place in the chunk, so a number in brackets is taken only if each place where it stands
     is right behind punctuation, as citations are and array indexes (`a[1]`) and list labels (`[1] Smith`) are not.
     """
-    found = dict.fromkeys(mark for text in kept for mark in _CITATION.findall(text))
+    marks = dict.fromkeys(mark for text in kept for mark in _CITATION.findall(text))
     unsafe = {mark for text in texts for mark in _not_citations(text)}
-    return [mark for mark in found if mark not in unsafe]
+    return [mark for mark in marks if mark not in unsafe]
 
 
 def _not_citations(text: str) -> Iterator[str]:

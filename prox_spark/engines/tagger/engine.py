@@ -28,7 +28,7 @@ def shipped_weights() -> Iterator[Path]:
 
 
 class TaggerEngine:
-    """Answer prompts by judging lines."""
+    """The tagger, which answers prompts by judging lines."""
 
     def __init__(self, weights: Path | None = None) -> None:
         """Read the weights; None takes those that ship.

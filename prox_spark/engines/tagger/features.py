@@ -49,7 +49,7 @@ _TOPICS = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Hold the lines of a page as they are measured on their own.
+    """The lines of a page as they are measured on their own.
 
     Attributes:
         shapes: One row of `SHAPES` a line.
@@ -88,7 +88,7 @@ def measure(lines: Sequence[str], vocabulary: Mapping[str, int]) -> Lines:
         words = words_of(line if not spaceless else line.translate(_WIDE))
         shapes.append(_shape(line, words, spaceless))
         lower = [word.lower() for word in words] if not spaceless else _interface(words)
-        tokens += [found for phrase in phrases(lower) if (found := known(phrase)) is not None]
+        tokens += [number for phrase in phrases(lower) if (number := known(phrase)) is not None]
         topics += _topics(line, words, spaceless)
         token_ends.append(len(tokens))
         topic_ends.append(len(topics))

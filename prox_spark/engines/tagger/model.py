@@ -24,7 +24,7 @@ _WINDOW, _OVERLAP = 768, 128
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Hold what the model says of a page.
+    """What the model says of a page.
 
     Attributes:
         keep: For each line, how much speaks for keeping it; above 0 it is kept.
@@ -88,9 +88,9 @@ class TaggerModel:
             ends = measured.token_starts[start : end + 1]
             tokens = measured.tokens[ends[0] : ends[-1]]
             inputs = dense[start:end], tokens, ends - ends[0], measured.words[start:end]
-            said = [network.logits(*inputs) for network in self._networks]
-            keep[first:end] = np.mean([lines for lines, _ in said], axis=0)[first - start :]
-            worths.append(sum(worth for _, worth in said) / len(said))
+            logits = [network.logits(*inputs) for network in self._networks]
+            keep[first:end] = np.mean([lines for lines, _ in logits], axis=0)[first - start :]
+            worths.append(sum(worth for _, worth in logits) / len(logits))
         return Verdict(keep - np.float32(self._line), max(worths) - self._page)
 
 

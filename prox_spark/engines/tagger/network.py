@@ -21,7 +21,7 @@ _FARTHEST = 512
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Say how large the network is; stored beside the weights."""
+    """How large the network is; stored beside the weights."""
 
     vocabulary: int
     word: int = 64

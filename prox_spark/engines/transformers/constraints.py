@@ -9,7 +9,7 @@ from prox_spark.errors import EngineError
 
 
 class Constraints:
-    """Make logits processors for batches; llguidance is loaded with the first grammar."""
+    """A maker of logits processors for batches; llguidance is loaded with the first grammar."""
 
     def __init__(self, tokenizer: Any, vocabulary: int, eos: frozenset[int]) -> None:
         self._tokenizer = tokenizer
@@ -39,7 +39,7 @@ class Constraints:
 
 
 class Mask:
-    """Follow each row of one batch through its grammar, and forbid what may not come next."""
+    """A logits processor that follows each row of one batch through its grammar, and forbids what may not come next."""
 
     def __init__(self, guide: Any, grammars: Sequence[str | None], vocabulary: int) -> None:
         from llguidance import LLMatcher

@@ -36,7 +36,7 @@ _GPU_SHARE = 0.7
 
 
 class TransformersEngine:
-    """Generate with a model that is loaded once; weights come from safetensors only, and no code from the model runs.
+    """A causal language model that is loaded once; weights come from safetensors only, and no code from the model runs.
 
     Batches are sorted by length and padded on the left. A batch that runs out of memory is halved, and the smaller
     size is kept; a batch that fails otherwise is halved until the prompt to blame stands alone. Calls from several

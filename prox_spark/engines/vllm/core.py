@@ -80,8 +80,8 @@ class VllmCore:
         token_ids = prompt.token_ids
         if token_ids is None:
             token_ids = tuple(self.tokenizer.encode(prompt.text))
-        asked = Request(request, token_ids, prompt.max_new_tokens)
-        refused = refusal(asked, self._context, self._vocabulary)
+        checked = Request(request, token_ids, prompt.max_new_tokens)
+        refused = refusal(checked, self._context, self._vocabulary)
         if refused is not None:
             self._ready.append((request, refused))
             return
