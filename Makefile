@@ -74,11 +74,11 @@ bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark w
 bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
 	@$(BIN)/python benchmarks/bench_tagger.py
 
-train-tagger: $(VENV)/.installed-dev  ## make the weights that ship, from their recipe
-	@$(BIN)/prox-spark train conf/recipes/train-tagger.yaml
+train-tagger: $(VENV)/.installed-dev  ## make the weights that ship, from their recipe and the labelled pages of DATA
+	@$(BIN)/prox-spark train conf/recipes/train-tagger.yaml --set 'data=[$(DATA)]'
 
-train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from its recipe
-	@$(BIN)/prox-spark train conf/recipes/train-tiny-lm.yaml
+train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from its recipe and the labelled pages of DATA
+	@$(BIN)/prox-spark train conf/recipes/train-tiny-lm.yaml --set 'data=[$(DATA)]'
 
 evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
 	@$(BIN)/prox-spark evaluate $(DATA)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from prox_spark.config import files
 from prox_spark.config.section import Section
@@ -14,11 +14,21 @@ from prox_spark.errors import ConfigError
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Count = Annotated[int, Field(ge=1)]
-_Paths = Annotated[tuple[str, ...], Field(min_length=1)]
+_Value = TypeVar("_Value")
+
+
+def _named(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if not paths:
+        raise ValueError("names no file; --set 'data=[pages.parquet]' names yours")
+    return paths
+
+
+Files = Annotated[tuple[str, ...], AfterValidator(_named)]
+"""Parquet files, at least one: the recipes that ship name none, as the data are the user's."""
 
 
 class Shape(Section):
-    """Say how large the tagger's network is.
+    """The size of the tagger's network.
 
     Attributes:
         word: Length of a word's vector.
@@ -40,7 +50,7 @@ class Shape(Section):
 
 
 class Course(Section):
-    """Say how long and how fast the tagger's network learns.
+    """How long and how fast the tagger's network learns.
 
     Attributes:
         epochs: How often it sees every page.
@@ -68,7 +78,7 @@ class Course(Section):
 
 
 class Changes(Section):
-    """Say how often a page is changed in which way before the tagger's network sees it.
+    """How often a page is changed in which way before the tagger's network sees it.
 
     Attributes:
         cut: Runs of boilerplate are left out.
@@ -88,7 +98,7 @@ class Changes(Section):
 
 
 class TaggerRecipe(Section):
-    """Say how the tagger is made.
+    """A recipe for the tagger.
 
     Attributes:
         kind: `tagger`.
@@ -104,7 +114,7 @@ class TaggerRecipe(Section):
     """
 
     kind: Literal["tagger"]
-    data: _Paths
+    data: Files
     sources: tuple[str, ...] = ()
     validation_folds: tuple[int, ...] = (0,)
     out: str = "runs/tagger"
@@ -116,7 +126,7 @@ class TaggerRecipe(Section):
 
 
 class Scratch(Section):
-    """Say how large a causal model made from nothing is, and what its tokenizer knows.
+    """The size of a causal model made from nothing, and what its tokenizer knows.
 
     Attributes:
         vocabulary: Pieces of text, learned from the lines as they are shown.
@@ -138,7 +148,7 @@ class Scratch(Section):
 
 
 class CausalRecipe(Section):
-    """Say how a causal language model learns to write programs.
+    """A recipe by which a causal language model learns to write programs.
 
     Attributes:
         kind: `causal`.
@@ -175,7 +185,7 @@ class CausalRecipe(Section):
     kind: Literal["causal"]
     base: str | None = None
     revision: str | None = None
-    data: _Paths
+    data: Files
     sources: tuple[str, ...] = ()
     teacher: str | None = None
     validation_folds: tuple[int, ...] = (0,)
@@ -210,13 +220,21 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         ConfigError: The file cannot be read, or a key or value cannot be.
     """
+    return checked(TypeAdapter(Annotated[Recipe, Field(discriminator="kind")]), path, overrides)
+
+
+def checked(adapter: TypeAdapter[_Value], path: Path, overrides: Iterable[str]) -> _Value:
+    """Read a YAML file with `key=value` over it, and check it; what is wrong is one line with the file and the key.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key or value cannot be.
+    """
     tree: Any = files.read(path)
     for override in overrides:
         tree = files.overridden(tree, override)
-    adapter: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="kind")])
     try:
         return adapter.validate_python(tree)
     except ValidationError as error:
-        found = error.errors()[0]
-        where = ".".join(str(part) for part in found["loc"][1:]) or "kind"
-        raise ConfigError(f"{path}: {where}: {found['msg']}") from error
+        wrong = error.errors()[0]
+        key = ".".join(str(part) for part in wrong["loc"] if part not in ("tagger", "causal")) or "kind"
+        raise ConfigError(f"{path}: {key}: {wrong['msg'].removeprefix('Value error, ')}") from error

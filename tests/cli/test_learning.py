@@ -73,19 +73,30 @@ def test_a_recipe_is_checked_before_anything_runs(tmp_path: Path, capsys: pytest
 def test_the_recipes_that_ship_are_valid(name: str) -> None:
     from prox_spark import training
 
-    assert training.read(ROOT / "conf" / "recipes" / name).data
+    assert training.read(ROOT / "conf" / "recipes" / name, ["data=[mine.parquet]"]).data == ("mine.parquet",)
+
+
+@pytest.mark.parametrize(
+    "line", [["train", "train-tagger.yaml"], ["train", "train-causal.yaml"], ["annotate", "annotate.yaml"]]
+)
+def test_a_recipe_that_ships_asks_for_the_data_of_whom_it_is_run_by(
+    line: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([line[0], str(ROOT / "conf" / "recipes" / line[1]), "--quiet"]) == 2
+    assert "data: names no file; --set 'data=[pages.parquet]' names yours" in capsys.readouterr().err
 
 
 def test_the_settings_of_annotation_that_ship_are_valid() -> None:
     from prox_spark.training import annotation
 
-    assert annotation.read(ROOT / "conf" / "recipes" / "annotate.yaml").endpoint.startswith("http")
+    path = ROOT / "conf" / "recipes" / "annotate.yaml"
+    assert annotation.read(path, ["data=[mine.parquet]"]).endpoint.startswith("http")
 
 
 def test_train_runs_a_recipe(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     small = ["shape.width=16", "shape.feed=16", "shape.blocks=1", "course.epochs=1", "domains=1", "members=1"]
-    changed = [*small, f"data=[{json.dumps(str(pages))}]", "sources=[]", f"out={json.dumps(str(tmp_path / 'run'))}"]
+    changed = [*small, f"data=[{json.dumps(str(pages))}]", f"out={json.dumps(str(tmp_path / 'run'))}"]
     line = ["train", str(ROOT / "conf" / "recipes" / "train-tagger.yaml"), "--json", "--quiet"]
     assert main([*line, *(part for change in changed for part in ("--set", change))]) == 0
     assert json.loads(capsys.readouterr().out)["pages"] == 1

@@ -33,8 +33,8 @@ def train(
     Recipes, in conf/recipes: train-tagger.yaml makes the model that ships, train-tiny-lm.yaml a small language model
     from nothing, train-causal.yaml teaches any causal language model. --set changes keys of the recipe.
 
-    [dim]prox-spark train conf/recipes/train-tagger.yaml[/dim]
-    [dim]prox-spark train conf/recipes/train-tagger.yaml --set course.seed=2 --set out=runs/second[/dim]
+    [dim]prox-spark train conf/recipes/train-tagger.yaml --set 'data=\\[pages.parquet]'[/dim]
+    [dim]prox-spark train my-recipe.yaml --set course.seed=2 --set out=runs/second[/dim]
     """
     import logging
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter
 
-from prox_spark.config import files
 from prox_spark.config.section import Section
-from prox_spark.errors import ConfigError
+from prox_spark.training.recipes import Files, checked
 
 
 class AnnotationSettings(Section):
-    """Say who is asked, about what, and what is believed.
+    """Who is asked, about what, and what is believed.
 
     Attributes:
         endpoint: Base URL of an OpenAI-compatible service, as in http://localhost:8000/v1; no password in it.
@@ -35,7 +34,7 @@ class AnnotationSettings(Section):
     endpoint: Annotated[str, Field(pattern=r"^https?://[^/@]+(/|$)")]
     model: Annotated[str, Field(min_length=1)]
     key_variable: str | None = None
-    data: Annotated[tuple[str, ...], Field(min_length=1)]
+    data: Files
     out: str = "runs/annotation"
     limit: Annotated[int, Field(ge=0)] = 0
     parallel: Annotated[int, Field(ge=1)] = 8
@@ -53,12 +52,4 @@ def read(path: Path, overrides: Iterable[str] = ()) -> AnnotationSettings:
     Raises:
         ConfigError: The file cannot be read, or a key or value cannot be.
     """
-    tree: Any = files.read(path)
-    for override in overrides:
-        tree = files.overridden(tree, override)
-    try:
-        return AnnotationSettings.model_validate(tree)
-    except ValidationError as error:
-        found = error.errors()[0]
-        where = ".".join(str(part) for part in found["loc"])
-        raise ConfigError(f"{path}: {where}: {found['msg']}") from error
+    return checked(TypeAdapter(AnnotationSettings), path, overrides)
