@@ -37,18 +37,18 @@ def compare_modes(lake: Lake, config: Config | None = None, *, limit: int = 20) 
 
 
 def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any]:
-    this = passes[-1]
+    pass_ = passes[-1]
     texts = catch_up.texts_after(lake, passes[:-1])
     distinct = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
-    programs = first_programs(lake.read("programs"), this).where("error IS NULL")
-    compared = compare(distinct, programs.select("text_sha256", "chunks"), this).persist()
+    programs = first_programs(lake.read("programs"), pass_).where("error IS NULL")
+    compared = compare(distinct, programs.select("text_sha256", "chunks"), pass_).persist()
     try:
         counts = compared.agg(F.count("*").alias("texts"), F.count_if("differs").alias("differing")).collect()[0]
         differing = compared.where("differs")
         kinds = differing.groupBy("strict", "reference", "why").agg(F.count("*").alias("texts"))
         listed = differing.join(texts.drop("text"), "text_sha256").select("doc_id", "url", "strict", "reference", "why")
         return {
-            "pass_name": this.name,
+            "pass_name": pass_.name,
             **counts.asDict(),
             "kinds": _rows(kinds.orderBy(F.desc("texts"), "strict", "reference", "why").limit(limit)),
             "documents": _rows(listed.orderBy("doc_id").limit(limit)),

@@ -24,7 +24,7 @@ CHANGED = ("edited", "dropped", "restored")
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Hold the differences of two versions, as frames that are computed when they are asked.
+    """The differences of two versions, as frames that are computed when they are asked.
 
     Attributes:
         a: Number of the first version.
@@ -114,13 +114,13 @@ def document(lake: Lake, doc_id: str, a: str | int, b: str | int | None = None) 
     Raises:
         UserError: There is no such document or version.
     """
-    found = find(lake, doc_id)
+    source = find(lake, doc_id)
     first, second = (readable(lake, version) for version in (a, b))
     rows = [
-        lake.read("corpus", version).where(F.col("doc_id") == found["doc_id"]).first() for version in (first, second)
+        lake.read("corpus", version).where(F.col("doc_id") == source["doc_id"]).first() for version in (first, second)
     ]
     before, after = (None if row is None else row.asDict(recursive=True) for row in rows)
-    return {"doc_id": found["doc_id"], "url": found["url"], "a": first, "b": second, "before": before, "after": after}
+    return {"doc_id": source["doc_id"], "url": source["url"], "a": first, "b": second, "before": before, "after": after}
 
 
 def readable(lake: Lake, version: str | int | None) -> int:

@@ -38,7 +38,7 @@ SHARD_MB = 64
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """Count what an export holds.
+    """The contents of an export, counted.
 
     Attributes:
         place: The folder.

@@ -33,7 +33,7 @@ not look like documents that were never published."""
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """Say until when old versions of a table that hold the documents can be read; None: by nobody any more."""
+    """The time until which old versions of a table that hold the documents can be read; None: not any more."""
 
     table: str
     until: datetime | None
@@ -41,7 +41,7 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True)
 class ForgetSummary:
-    """Count what was forgotten.
+    """What was forgotten, counted.
 
     Attributes:
         run_id: The run.

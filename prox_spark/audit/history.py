@@ -49,23 +49,23 @@ def document(lake: Lake, doc_id: str) -> dict[str, Any]:
     Raises:
         UserError: No document, or more than one, has that id.
     """
-    found = find(lake, doc_id)
+    source = find(lake, doc_id)
     versions: list[dict[str, Any]] = []
     kept = retention(lake, "corpus") if lake.exists("corpus") else None
     for version in lake.versions("corpus"):
         if kept is not None and not kept.is_readable(version.version):
             continue
-        row = lake.read("corpus", version.version).where(f"doc_id = '{found['doc_id']}'").first()
+        row = lake.read("corpus", version.version).where(f"doc_id = '{source['doc_id']}'").first()
         if row is None:
             continue
         seen = {"version": version.version, **row.asDict(recursive=True)}
         if not versions or {**seen, "version": None} != {**versions[-1], "version": None}:
             versions.append(seen)
-    hashes = {row["text_sha256"] for row in versions if row["text_sha256"]} | {found["text_sha256"]}
-    wanted = ", ".join(f"'{value}'" for value in sorted(hashes))
-    programs = lake.read("programs").where(f"text_sha256 IN ({wanted})").orderBy("generated_at").limit(100).collect()
+    hashes = {row["text_sha256"] for row in versions if row["text_sha256"]} | {source["text_sha256"]}
+    listed = ", ".join(f"'{value}'" for value in sorted(hashes))
+    programs = lake.read("programs").where(f"text_sha256 IN ({listed})").orderBy("generated_at").limit(100).collect()
     return {
-        "document": found,
+        "document": source,
         "versions": versions,
         "programs": [row.asDict(recursive=True) for row in programs],
     }

@@ -30,7 +30,7 @@ SMALL_FILE, TARGET_FILE = 32 * 2**20, 128 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """Say what was done to one table.
+    """The upkeep of one table.
 
     Attributes:
         table: The table.
@@ -51,7 +51,7 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """Hold what a maintenance did.
+    """The upkeep of all tables, and what it means for old versions.
 
     Attributes:
         run_id: The run.

@@ -18,7 +18,7 @@ from prox_spark.pipeline.recovery import recover
 
 @dataclass(frozen=True, slots=True)
 class RestoreSummary:
-    """Count what a restore did.
+    """What a restore did, counted.
 
     Attributes:
         run_id: The run.

@@ -17,7 +17,7 @@ DEFAULTS = {"delta.logRetentionDuration": "interval 30 days", "delta.deletedFile
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold one Delta version of a table: when it was made, by which operation of Delta, with which parameters."""
+    """One Delta version of a table: when it was made, by which operation of Delta, with which parameters."""
 
     version: int
     at: datetime
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Hold what decides how far back a table can be read.
+    """What decides how far back a table can be read.
 
     Attributes:
         changes: The Delta versions that its log still knows, oldest first.

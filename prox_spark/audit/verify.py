@@ -33,7 +33,7 @@ PATH = re.compile(r"((?:[a-z0-9]+:/|/)[^\s'\"]*?\.parquet)")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Hold what verifying a version found.
+    """The findings of verifying a version.
 
     Attributes:
         version: The version.
@@ -57,7 +57,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """Hold what a version is checked against.
+    """The tables that a version is checked against.
 
     Attributes:
         rows: Its rows that are replayed.

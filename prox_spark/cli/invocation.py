@@ -49,7 +49,7 @@ GLOBAL_OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """Hold the options that every command has.
+    """The options that every command has.
 
     Attributes:
         lake: Place of the lake; None takes the configuration's.

@@ -24,7 +24,7 @@ LINE_SECONDS = 10.0
 
 
 class Reporter:
-    """Show the steps of a command; give it to pipeline functions as `progress`.
+    """The steps of a command as they are shown; give it to pipeline functions as `progress`.
 
     Args:
         console: Where to show them.

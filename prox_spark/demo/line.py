@@ -23,7 +23,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """Count what one pass did to the documents that reached it.
+    """What one pass did to the documents that reached it.
 
     Attributes:
         pass_name: The pass.
@@ -48,7 +48,7 @@ class PassResult:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Hold one document before and after the passes."""
+    """One document before and after the passes."""
 
     doc_id: str
     url: str
@@ -58,7 +58,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Hold what the demo did and what to do next.
+    """What the demo did, and what to try next.
 
     Attributes:
         lake: Where it is.

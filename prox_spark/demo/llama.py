@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 class NumpyLlama:
-    """Answer prompts with a Llama from a folder: config.json, tokenizer.json and model.safetensors."""
+    """A Llama from a folder as an engine: config.json, tokenizer.json and model.safetensors."""
 
     def __init__(self, folder: Path) -> None:
         """Read the model.
@@ -67,24 +67,24 @@ class NumpyLlama:
 
     def logits(self, token_ids: Sequence[int]) -> Floats:
         """Give the logits behind each token."""
-        found: Floats = self._read(token_ids, self._cache(len(token_ids)), 0) @ self._head.T
-        return found
+        scores: Floats = self._read(token_ids, self._cache(len(token_ids)), 0) @ self._head.T
+        return scores
 
     def _answer(self, index: int, prompt: Prompt) -> Completion:
-        asked = prompt.token_ids if prompt.token_ids is not None else tuple(self._tokenizer.encode(prompt.text))
+        prompt_ids = prompt.token_ids if prompt.token_ids is not None else tuple(self._tokenizer.encode(prompt.text))
         context, end = self._config["max_position_embeddings"], self._config["eos_token_id"]
-        refused = refusal(Request(index, asked, prompt.max_new_tokens), context, len(self._head))
+        refused = refusal(Request(index, prompt_ids, prompt.max_new_tokens), context, len(self._head))
         if refused is not None:
             return refused
-        cache = self._cache(len(asked) + prompt.max_new_tokens)
-        hidden, written = self._read(asked, cache, 0)[-1], list[int]()
+        cache = self._cache(len(prompt_ids) + prompt.max_new_tokens)
+        hidden, written = self._read(prompt_ids, cache, 0)[-1], list[int]()
         while len(written) < prompt.max_new_tokens:
             token = int(np.argmax(self._head @ hidden))
             if token == end:
-                return Completion(self._tokenizer.decode(written), "stop", len(asked), len(written) + 1)
+                return Completion(self._tokenizer.decode(written), "stop", len(prompt_ids), len(written) + 1)
             written.append(token)
-            hidden = self._read([token], cache, len(asked) + len(written) - 1)[-1]
-        return Completion(self._tokenizer.decode(written), "length", len(asked), len(written))
+            hidden = self._read([token], cache, len(prompt_ids) + len(written) - 1)[-1]
+        return Completion(self._tokenizer.decode(written), "length", len(prompt_ids), len(written))
 
     def _cache(self, length: int) -> Floats:
         """Make room for the keys and the values of each layer, head and token."""
@@ -126,17 +126,17 @@ class NumpyLlama:
         return np.cos(angles), np.sin(angles)
 
     def _linear(self, x: Floats, name: str) -> Floats:
-        found: Floats = x @ self._weights[name + ".weight"].T
-        return found
+        projected: Floats = x @ self._weights[name + ".weight"].T
+        return projected
 
     def _norm(self, x: Floats, name: str) -> Floats:
         square = (x * x).mean(-1, keepdims=True) + np.float32(self._config["rms_norm_eps"])
-        found: Floats = x / np.sqrt(square) * self._weights[name + ".weight"]
-        return found
+        scaled: Floats = x / np.sqrt(square) * self._weights[name + ".weight"]
+        return scaled
 
 
 def _turned(x: Floats, angles: tuple[Floats, Floats]) -> Floats:
     """Turn queries or keys by their places, as Llama does: the first half of each head with the second."""
     half = x.shape[-1] // 2
-    found = x * angles[0] + np.concatenate([-x[..., half:], x[..., :half]], -1) * angles[1]
-    return found.astype(np.float32, copy=False)
+    turned = x * angles[0] + np.concatenate([-x[..., half:], x[..., :half]], -1) * angles[1]
+    return turned.astype(np.float32, copy=False)

@@ -9,7 +9,7 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Hold what the language model made of a page.
+    """What the language model made of a page.
 
     Attributes:
         url: The page.
@@ -38,10 +38,10 @@ def write(url: str, text: str) -> Written:
         engine = NumpyLlama(folder)
     began = time.perf_counter()
     [(_, whole)] = profiles.prompts(profiles.find("tiny-doc"), text, engine.tokenizer)
-    asked = profiles.prompts(profiles.find("tiny-lm-chunk"), text, engine.tokenizer)
-    answers = iter(engine.generate([prompt for _, prompt in [(None, whole), *asked] if prompt is not None]))
+    prompted = profiles.prompts(profiles.find("tiny-lm-chunk"), text, engine.tokenizer)
+    answers = iter(engine.generate([prompt for _, prompt in [(None, whole), *prompted] if prompt is not None]))
     document = next(answers).text if whole is not None else ""
-    said = [(chunk, next(answers).text) for chunk, prompt in asked if prompt is not None]
+    completions = [(chunk, next(answers).text) for chunk, prompt in prompted if prompt is not None]
     seconds = time.perf_counter() - began
-    after = execute(text, said).text or ""
-    return Written(url, document, "".join(program for _, program in said), after, len(said), seconds)
+    after = execute(text, completions).text or ""
+    return Written(url, document, "".join(program for _, program in completions), after, len(completions), seconds)

@@ -50,11 +50,11 @@ def _context(lines: Sequence[str]) -> list[bool]:
 
 def _nearest(fates: Sequence[bool | None]) -> list[bool]:
     """Give for each line the last settled fate before it."""
-    found, last = [], False
+    nearest, last = [], False
     for fate in fates:
-        found.append(last)
+        nearest.append(last)
         last = last if fate is None else fate
-    return found
+    return nearest
 
 
 def _kind(line: str) -> Kind:

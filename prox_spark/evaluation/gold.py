@@ -17,7 +17,7 @@ _UNCLEAR = (0.2, 0.8)
 
 @dataclass(frozen=True, slots=True)
 class GoldPage:
-    """Hold one labelled page.
+    """One labelled page.
 
     Attributes:
         id: What the data call it.
@@ -51,8 +51,8 @@ def read(path: str | Path, sources: Sequence[str] = ()) -> Iterator[GoldPage]:
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise SourceError(f"{path} holds no labelled pages: it has no column {missing[0]}")
-    wanted = [name for name in (*_NEEDED, *_OPTIONAL) if name in names]
-    for batch in file.iter_batches(batch_size=64, columns=wanted):
+    columns = [name for name in (*_NEEDED, *_OPTIONAL) if name in names]
+    for batch in file.iter_batches(batch_size=64, columns=columns):
         for row in batch.to_pylist():
             if not sources or row.get("source_dataset") in sources:
                 yield _page(row, path)
@@ -75,7 +75,7 @@ def _page(row: dict[str, object], path: str | Path) -> GoldPage:
 
 @dataclass(frozen=True, slots=True)
 class GoldDocument:
-    """Hold one document with the verdict of people.
+    """One document with the verdict of people.
 
     Attributes:
         text: The document.

@@ -42,7 +42,7 @@ def execute(
     Returns:
         A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),
         `words_before` and `words_after`. Select it once, under a name, and take its fields in a later select: Spark
-        executes an expression as often as it is written, and a filter on a field is one more time.
+        evaluates this whole expression anew for every field or filter of the select that holds it.
     """
     policy = policy or Policy()
     known = F.lit(None) if known_words is None else _column(known_words)

@@ -4,7 +4,8 @@ Everything here is text of Spark SQL; nothing imports Spark. Three rules hold fo
 
 - A literal is written in printable ASCII without a backslash (`decode(unhex(…))` where that cannot be), so that
   `spark.sql.parser.escapedStringLiterals` does not change its meaning.
-- A value that is used more than once is bound with `let`: a lambda evaluates what it captures anew for each element.
+- A value that is used more than once is bound with `let`: an expression from outside that the body of a lambda names
+  would be evaluated again for each element.
 - A regular expression is a constant and has no nested quantifier, so that time is linear and Java does not recurse.
 
 Counting words is most of what executing costs, so it does not look at words one by one: a match of `_groups` is eight

@@ -156,9 +156,9 @@ def _edit_chunk(lines: list[str], words: list[int], chunk: ChunkProgram, policy:
         elif index in places:
             fates.append(_normalized(chunk, operation, *places[index]))
         elif operation.op == "remove_lines":
-            fate, found = _removed(chunk, operation, (first, last), words)
+            fate, removals = _removed(chunk, operation, (first, last), words)
             fates.append(fate)
-            ranges.extend(found)
+            ranges.extend(removals)
         else:
             fates.append(chunk.fate(operation))
     if _over_budget(fates, chunk.problems, policy):
@@ -195,9 +195,9 @@ def _removed(
     return chunk.fate(operation, reason=reason, found=clipped - start + 1, words_removed=gone), [(start, clipped)]
 
 
-def _normalized(chunk: ChunkProgram, operation: Operation, rejected: str | None, found: int) -> AppliedOperation:
-    fewer = count_words(operation.source or "") - count_words(operation.target or "") if found else 0
-    return chunk.fate(operation, rejected=rejected, found=found, words_removed=found * max(0, fewer))
+def _normalized(chunk: ChunkProgram, operation: Operation, rejected: str | None, places: int) -> AppliedOperation:
+    fewer = count_words(operation.source or "") - count_words(operation.target or "") if places else 0
+    return chunk.fate(operation, rejected=rejected, found=places, words_removed=places * max(0, fewer))
 
 
 def _over_budget(fates: list[AppliedOperation], problems: int, policy: Policy) -> bool:

@@ -113,13 +113,13 @@ def _unique(pieces: Sequence[str], text: str) -> list[str]:
 
     Whatever continues such a run stands in one place too.
     """
-    found = []
+    shortest = []
     for start in range(len(pieces)):
         for run in _growing(pieces[start : start + _LONGEST_BEGINNING]):
             if len(run) > 1 and text.find(run) == text.rfind(run):
-                found.append(run)
+                shortest.append(run)
                 break
-    return found
+    return shortest
 
 
 def _frequent(quotable: Sequence[Sequence[str]], text: str) -> list[str]:

@@ -52,9 +52,9 @@ def normalize(
     for index, operation in operations:
         reason = _refused(operation, policy, reserved=reserved)
         if reason is None:
-            text, reason, found = _replace(text, operation.source or "", placeholder(index), policy)
+            text, reason, places = _replace(text, operation.source or "", placeholder(index), policy)
             targets[placeholder(index)] = operation.target or ""
-        fates[index] = (reason, 0 if reason else found)
+        fates[index] = (reason, 0 if reason else places)
     if targets:
         text = _PLACEHOLDER.sub(lambda match: targets[match.group()], text)
     return text, fates
@@ -82,9 +82,9 @@ def _replace(text: str, source: str, held: str, policy: Policy) -> tuple[str, st
         return text, "not_found", 0
     edges = (_WORD.match(source) is not None, _WORD.match(source[-1]) is not None)
     candidates = text.replace(source, CANDIDATE)
-    marked, found = PLACES[edges].subn(held, candidates)
-    if found == 0:
+    marked, places = PLACES[edges].subn(held, candidates)
+    if places == 0:
         return text, "inside_word", 0
-    if found > policy.max_matches:
+    if places > policy.max_matches:
         return text, "too_many_matches", 0
-    return marked.replace(CANDIDATE, source), None, found
+    return marked.replace(CANDIDATE, source), None, places

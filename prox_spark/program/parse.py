@@ -82,7 +82,7 @@ class _Argument:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """Hold one call: its name, its arguments or the reason why they cannot be read, and where it ends in the line."""
+    """One call: its name, its arguments or the reason why they cannot be read, and where it ends in the line."""
 
     name: str
     arguments: tuple[_Argument, ...]
@@ -108,20 +108,19 @@ def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None =
     'truncated'
     """
     if mode == "reference":
-        operations, problems = parse_reference_lines(completion)
-        return Program(operations, problems)
+        return Program(*parse_reference_lines(completion))
     lines = completion.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    found: list[Operation] = []
-    wrong: list[Problem] = []
+    operations: list[Operation] = []
+    problems: list[Problem] = []
     for number, raw in enumerate(lines):
         line = raw.strip(_STRIPPED)
         cut = finish_reason == "length" and number == len(lines) - 1
         for item in _read_line(line, cut):
             if isinstance(item, Operation):
-                found.append(item)
+                operations.append(item)
             else:
-                wrong.append(Problem(number, item, line[:200]))
-    return Program(tuple(found), tuple(wrong))
+                problems.append(Problem(number, item, line[:200]))
+    return Program(tuple(operations), tuple(problems))
 
 
 def _read_line(line: str, cut: bool) -> list[Operation | str]:

@@ -184,13 +184,13 @@ def _replace(text: str, chunk: ChunkProgram, operation: Operation, limit: int) -
     guarded = operation.target is not None and source == " "
     if not source or guarded:
         return text, chunk.fate(operation, rejected="blank_source")
-    found = text.count(source)
-    if found == 0:
+    places = text.count(source)
+    if places == 0:
         return text, chunk.fate(operation, rejected="not_found")
-    if len(text) + found * (len(target) - len(source)) > limit:
+    if len(text) + places * (len(target) - len(source)) > limit:
         return text, chunk.fate(operation, rejected="grows")
-    removed = found * max(0, len(source.split()) - len(target.split()))
-    return text.replace(source, target), chunk.fate(operation, found=found, words_removed=removed)
+    removed = places * max(0, len(source.split()) - len(target.split()))
+    return text.replace(source, target), chunk.fate(operation, found=places, words_removed=removed)
 
 
 def _remove(chunk: ChunkProgram, operation: Operation, words: list[int], edges: list[int]) -> AppliedOperation:

@@ -20,7 +20,7 @@ WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold one line of the page.
+    """One line of the page.
 
     Attributes:
         sign: ` ` stays, `-` went, `+` came.
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Hold lines that are shown, or hidden until they are asked for."""
+    """Lines that are shown, or hidden until they are asked for."""
 
     lines: tuple[Line, ...]
     hidden: bool
@@ -48,13 +48,13 @@ def blocks(before: str, after: str | None) -> list[Block]:
     ['-Menu', ' A page.']
     """
     lines = list(_lines(before.split("\n"), [] if after is None else after.split("\n")))
-    found: list[Block] = []
+    all_blocks: list[Block] = []
     start = 0
     for first, last in _long_runs(lines, unchanged=after is not None):
-        found += [Block(tuple(lines[start:first]), False), Block(tuple(lines[first:last]), True)]
+        all_blocks += [Block(tuple(lines[start:first]), False), Block(tuple(lines[first:last]), True)]
         start = last
-    found.append(Block(tuple(lines[start:]), False))
-    return [block for block in found if block.lines]
+    all_blocks.append(Block(tuple(lines[start:]), False))
+    return [block for block in all_blocks if block.lines]
 
 
 def _long_runs(lines: Sequence[Line], *, unchanged: bool) -> Iterator[tuple[int, int]]:

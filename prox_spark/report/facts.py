@@ -29,7 +29,7 @@ LONGEST_TEXT = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold what the page shows.
+    """What the page shows.
 
     Attributes:
         lake: Where the lake is.
@@ -81,12 +81,12 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     from prox_spark.version import __version__
 
     number = readable(lake, version)
-    made = tuple(reversed(lineage(lake.entries(), number)))
+    history = tuple(reversed(lineage(lake.entries(), number)))
     rows, documents = lake.read("corpus", number), lake.read("documents")
     ingested = unrefined(documents.join(rows.select("doc_id"), "doc_id", "left_semi"))
     compared = comparing.differences(ingested, rows).persist()
     try:
-        executed = _executed(lake, made)
+        executed = _executed(lake, history)
         sources = _rows(comparing.tally(compared, "source", "snapshot"))
         return Facts(
             lake=lake.location,
@@ -97,9 +97,9 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
             total=_rows(comparing.tally(compared))[0],
             sources=sources,
             stages=_stages(sources, executed),
-            passes=_passes(made, executed),
+            passes=_passes(history, executed),
             histogram=_histogram(compared),
-            operations=_operations(lake, made),
+            operations=_operations(lake, history),
             reasons=_rows(comparing.reasons(compared)),
             lines=_rows(comparing.removed_lines(ingested, rows).limit(LINES)),
             gallery=_gallery(compared, ingested, rows, gallery, seed),
@@ -109,21 +109,21 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
         compared.unpersist()
 
 
-def _executed(lake: Lake, made: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
+def _executed(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count what each pass did to the rows that it executed, by source; versions of the same pass are added up."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for item in made:
-        rows = lake.read("corpus", item.read).where(F.col("run_id") == item.run_id)
+    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    for published in history:
+        rows = lake.read("corpus", published.read).where(F.col("run_id") == published.run_id)
         counts = [F.count_if(F.col("outcome") == name).alias(name) for name in OUTCOMES]
         words = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")]
         for row in _rows(rows.groupBy("source").agg(*counts, *words).orderBy("source")):
-            key = item.pass_name, row["source"]
-            entry = found.setdefault(key, {"pass_name": item.pass_name, "source": row["source"], "versions": []})
-            entry["versions"].append(item.version)
+            key = published.pass_name, row["source"]
+            entry = totals.setdefault(key, {"pass_name": published.pass_name, "source": row["source"], "versions": []})
+            entry["versions"].append(published.version)
             for name, value in row.items():
                 if name != "source":
                     entry[name] = entry.get(name, 0) + value
-    return list(found.values())
+    return list(totals.values())
 
 
 def _stages(sources: list[dict[str, Any]], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -143,21 +143,26 @@ def _stages(sources: list[dict[str, Any]], executed: list[dict[str, Any]]) -> li
     return stages
 
 
-def _passes(made: tuple[PublishedVersion, ...], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _passes(history: tuple[PublishedVersion, ...], executed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up what each pass did in all sources, with what identifies it."""
-    found: dict[str, dict[str, Any]] = {}
-    for item in made:
-        mine = [row for row in executed if row["pass_name"] == item.pass_name]
+    passes: dict[str, dict[str, Any]] = {}
+    for published in history:
+        mine = [row for row in executed if row["pass_name"] == published.pass_name]
         sums = {name: sum(row[name] for row in mine) for name in (*OUTCOMES, "words_before", "words_after")}
         versions = sorted({version for row in mine for version in row["versions"]})
-        found[item.pass_name] = {"pass_name": item.pass_name, "versions": versions, **item.passes.last, **sums}
-    return list(found.values())
+        passes[published.pass_name] = {
+            "pass_name": published.pass_name,
+            "versions": versions,
+            **published.passes.last,
+            **sums,
+        }
+    return list(passes.values())
 
 
-def _operations(lake: Lake, made: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
+def _operations(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count the operations by pass, name and fate, in the order of the passes."""
-    order = list(dict.fromkeys(item.pass_name for item in made))
-    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake.name, made))))
+    order = list(dict.fromkeys(published.pass_name for published in history))
+    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake.name, history))))
     return sorted(rows, key=lambda row: order.index(row["pass_name"]))
 
 
@@ -169,17 +174,17 @@ def _histogram(compared: DataFrame) -> list[dict[str, Any]]:
         return compared.where(F.col(name) > 0).groupBy(step).agg(F.count("*").alias(name))
 
     both = binned("words_before").join(binned("words_after"), "bin", "full_outer").orderBy("bin")
-    found = {int(row["bin"]): row for row in both.collect()}
-    if not found:
+    counts = {int(row["bin"]): row for row in both.collect()}
+    if not counts:
         return []
     return [
         {
             "low": round(10 ** (step / BINS_PER_DECADE)),
             "high": round(10 ** ((step + 1) / BINS_PER_DECADE)),
-            "before": int(found[step]["words_before"] or 0) if step in found else 0,
-            "after": int(found[step]["words_after"] or 0) if step in found else 0,
+            "before": int(counts[step]["words_before"] or 0) if step in counts else 0,
+            "after": int(counts[step]["words_after"] or 0) if step in counts else 0,
         }
-        for step in range(min(found), max(found) + 1)
+        for step in range(min(counts), max(counts) + 1)
     ]
 
 
@@ -211,10 +216,10 @@ def _gallery(compared: DataFrame, before: DataFrame, after: DataFrame, count: in
 
 def _runs(lake: Lake, version: int) -> list[dict[str, Any]]:
     """List the commands up to the one that made the version, with what they cost."""
-    made = lake.read("runs").where(F.col("corpus_version") == version).select("run_id").first()
+    maker = lake.read("runs").where(F.col("corpus_version") == version).select("run_id").first()
     rows = lake.read("runs").where("command IN ('ingest', 'refine', 'apply', 'restore', 'forget')").orderBy("run_id")
-    if made is not None:
-        rows = rows.where(F.col("run_id") <= made["run_id"])
+    if maker is not None:
+        rows = rows.where(F.col("run_id") <= maker["run_id"])
     return [_run(row) for row in _rows(rows)]
 
 

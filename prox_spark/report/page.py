@@ -56,13 +56,13 @@ def render(facts: Facts) -> str:
 
 
 def _charts(facts: Facts) -> dict[str, str]:
-    wanted = {
+    drawings = {
         "sources": (charts.outcomes_by_source, facts.sources),
         "stages": (charts.words_by_stage, facts.stages),
         "histogram": (charts.histogram, facts.histogram),
         "operations": (charts.operations, facts.operations),
     }
-    return {name: draw(rows) for name, (draw, rows) in wanted.items() if rows}
+    return {name: draw(rows) for name, (draw, rows) in drawings.items() if rows}
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

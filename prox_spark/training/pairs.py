@@ -24,7 +24,7 @@ PAIRS = "prompt string, completion string, prompt_ids array<int>"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Hold one prompt with the answer to learn.
+    """One prompt with the answer to learn.
 
     Attributes:
         prompt: What the model is shown.
@@ -80,12 +80,12 @@ def _paired(
 
     tokenizer = load()
     for batch in batches:
-        made: list[Pair] = []
+        pairs: list[Pair] = []
         for text, answer in zip(batch.iloc[:, 0], batch.iloc[:, 1], strict=True):
             source: Any = from_program if isinstance(answer, str) else from_labels
-            made += source(text, answer, profile, tokenizer)
+            pairs += source(text, answer, profile, tokenizer)
         rows = [
-            (pair.prompt, pair.completion, None if pair.prompt_ids is None else list(pair.prompt_ids)) for pair in made
+            (pair.prompt, pair.completion, None if pair.prompt_ids is None else list(pair.prompt_ids)) for pair in pairs
         ]
         yield pd.DataFrame(rows, columns=["prompt", "completion", "prompt_ids"])
 

@@ -130,8 +130,8 @@ def plan(
         from prox_spark.pipeline.plan import plan as expected
 
         with progress.waiting("generating for a sample"):
-            found = expected(lake, pass_name, config=config, sample=sample, price=price)
-    screens.planned(options, found)
+            estimate = expected(lake, pass_name, config=config, sample=sample, price=price)
+    screens.planned(options, estimate)
 
 
 @app.command()

@@ -23,8 +23,8 @@ Version = Annotated[
 ]
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(version: bool) -> None:
+    if version:
         from prox_spark.version import __version__
 
         print(f"prox-spark {__version__}")

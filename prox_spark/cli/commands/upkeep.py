@@ -60,9 +60,9 @@ def verify(
         from prox_spark.audit.verify import verify as check
 
         with progress.waiting("verifying"):
-            found = check(lake, version, sample=sample, seed=seed, limit=limit)
-    screens.verified(options, found)
-    if not found.ok:
+            verification = check(lake, version, sample=sample, seed=seed, limit=limit)
+    screens.verified(options, verification)
+    if not verification.ok:
         raise typer.Exit(1)
 
 
@@ -110,9 +110,9 @@ def forget(
         from prox_spark.audit.forget import forget as take_down
         from prox_spark.audit.forget import read_ids
 
-        wanted = read_ids(given.splitlines())
+        doc_ids = read_ids(given.splitlines())
         with progress.waiting("forgetting"):
-            summary = take_down(lake, wanted, now=now, drop_tags=drop_tags)
+            summary = take_down(lake, doc_ids, now=now, drop_tags=drop_tags)
     screens.forgotten(options, summary)
 
 

@@ -120,12 +120,12 @@ def ran(options: Invocation, summaries: Sequence[tuple[RefineSummary, ApplySumma
     return None
 
 
-def findings(options: Invocation, found: Sequence[Finding]) -> None:
+def findings(options: Invocation, all_findings: Sequence[Finding]) -> None:
     """Show what doctor found."""
     if options.json:
-        return print_json([asdict(finding) for finding in found])
+        return print_json([asdict(finding) for finding in all_findings])
     table = Table.grid(padding=(0, 2))
-    for finding in found:
+    for finding in all_findings:
         sign = Text("ok", style="green") if finding.ok else Text("wrong", style="bold red")
         table.add_row(sign, finding.name, Text(finding.detail, overflow="fold"))
     return options.console().print(table)

@@ -103,11 +103,11 @@ def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
     for program in programs:
         chunks = program["chunks"] or []
         tokens = sum(chunk["output_tokens"] or 0 for chunk in chunks)
-        made = (
+        summary = (
             f"  program {program['fingerprint'][:12]}, {len(chunks)} chunk{'s'[: len(chunks) != 1]}, {tokens:,} tokens"
         )
         error = f", failed: {program['error']}" if program["error"] else ""
-        console.print(cell(made + error), style="dim", no_wrap=True, overflow="ellipsis")
+        console.print(cell(summary + error), style="dim", no_wrap=True, overflow="ellipsis")
         for problem in (problem for chunk in chunks for problem in chunk["problems"] or []):
             line = Text.assemble(
                 "  ", ("?", "yellow"), f" {cell(problem['text']).plain}", (f"  {problem['reason']}", "dim")
@@ -180,16 +180,16 @@ def _listed(console: Console, title: str, rows: Sequence[dict[str, Any]], column
     console.print(table)
 
 
-def one_document(options: Invocation, found: dict[str, Any]) -> None:
+def one_document(options: Invocation, document: dict[str, Any]) -> None:
     """Show one document in two versions, line by line, and the operations of the second."""
     if options.json:
-        return print_json(found)
+        return print_json(document)
     console = options.console()
-    console.print(_url(found))
-    console.print(Text(f"{found['doc_id']}  version {found['a']} → version {found['b']}", style="dim"))
-    before, after = found["before"], found["after"]
+    console.print(_url(document))
+    console.print(Text(f"{document['doc_id']}  version {document['a']} → version {document['b']}", style="dim"))
+    before, after = document["before"], document["after"]
     if before is None or after is None:
-        return console.print(f"It is not in version {found['a'] if before is None else found['b']}.")
+        return console.print(f"It is not in version {document['a'] if before is None else document['b']}.")
     operations(console, after["ops"] or [])
     if before["text"] == after["text"]:
         return console.print("The text is the same." if after["text"] is not None else "It is dropped in both.")
@@ -202,10 +202,10 @@ def compared(options: Invocation, passes: Sequence[dict[str, Any]]) -> None:
     if options.json:
         return print_json(passes)
     console = options.console()
-    for found in passes:
-        line = f"{found['pass_name']}: {found['differing']:,} of {found['texts']:,} texts come out differently"
+    for of_pass in passes:
+        line = f"{of_pass['pass_name']}: {of_pass['differing']:,} of {of_pass['texts']:,} texts come out differently"
         console.print(Text(line, style="bold"))
-        for rows, columns in ((found["kinds"], ("texts", "why")), (found["documents"], ("doc_id", "url", "why"))):
+        for rows, columns in ((of_pass["kinds"], ("texts", "why")), (of_pass["documents"], ("doc_id", "url", "why"))):
             if not rows:
                 continue
             table = Table(box=SIMPLE_HEAD, header_style="dim")

@@ -24,29 +24,31 @@ def tagged(options: Invocation, name: str, version: int, *, deleted: bool) -> No
     """Say which version a tag names, or named."""
     if options.json:
         return print_json({"tag": name, "version": version, "deleted": deleted})
-    said = f"tag {name} is removed; version {version} stays" if deleted else f"version {version} is {name}"
-    return options.console().print(said)
+    sentence = f"tag {name} is removed; version {version} stays" if deleted else f"version {version} is {name}"
+    return options.console().print(sentence)
 
 
-def verified(options: Invocation, found: Verification) -> None:
+def verified(options: Invocation, verification: Verification) -> None:
     """Show what verifying found."""
     if options.json:
-        return print_json({"ok": found.ok, **asdict(found)})
+        return print_json({"ok": verification.ok, **asdict(verification)})
     console = options.console()
-    checked = f"{found.documents:,} documents replayed, {found.programs:,} programs parsed again"
-    if found.ok:
+    checked = f"{verification.documents:,} documents replayed, {verification.programs:,} programs parsed again"
+    if verification.ok:
         return console.print(
-            Text.assemble(f"version {found.version}: ", ("all is as it must be", "green"), f"; {checked}")
+            Text.assemble(f"version {verification.version}: ", ("all is as it must be", "green"), f"; {checked}")
         )
     from prox_spark.stages.verify import CHECKS
 
-    console.print(Text.assemble(f"version {found.version}: ", ("something is wrong", "bold red"), f"; {checked}"))
-    for name, count in sorted(found.counts.items()):
+    console.print(
+        Text.assemble(f"version {verification.version}: ", ("something is wrong", "bold red"), f"; {checked}")
+    )
+    for name, count in sorted(verification.counts.items()):
         console.print(Text.assemble((f"{count:>7,} ", "red"), (f"{name:<14}", "bold"), f"must hold: {CHECKS[name]}"))
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("check", "key", "detail"):
         table.add_column(name, overflow="fold")
-    for row in found.findings:
+    for row in verification.findings:
         table.add_row(row["check"], Text(row["key"]), cell(row["detail"]))
     return console.print(table)
 

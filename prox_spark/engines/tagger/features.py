@@ -21,6 +21,15 @@ from prox_spark.engines.tagger.lexicon import FUNCTION_CHARACTERS, FUNCTION_WORD
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+_PROSE_WORDS = 9.5
+"""Ten words; the count comes back out of a logarithm in float32, so it is compared half a word below."""
+
+_WORDS_OF_A_CHARACTER = 0.6
+"""A word of a script without spaces has between one and two characters."""
+
+_MOST_FUNCTION_WORDS = 0.6
+"""Few English lines have a larger share of function words: the network has not learned what more would mean."""
+
 SHAPES = (
     "letters", "words", "word_length", "capitalised", "upper", "digits", "marks", "commas", "sentences",
     "ends_sentence", "ends_colon", "ends_ellipsis", "ends_question", "starts_lower", "starts_digit", "starts_mark",
@@ -103,7 +112,7 @@ def measure(lines: Sequence[str], vocabulary: Mapping[str, int]) -> Lines:
         topics=np.array(topics, np.int64),
         topic_starts=np.array(topic_ends, np.int64),
         words=in_words,
-        prose=(in_words >= 9.5) & (shape[:, 8] > 0),
+        prose=(in_words >= _PROSE_WORDS) & (shape[:, 8] > 0),
         keys=np.array(keys, np.int64),
         patterns=np.array(patterns, np.int64),
     )
@@ -172,7 +181,9 @@ def _shape(line: str, words: Sequence[str], spaceless: int) -> list[float]:
 def _spaceless_shape(line: str, words: Sequence[str], spaceless: int, scale: float) -> list[float]:
     """Measure a line of a script without spaces: short pieces between blanks are what capitalised words are here."""
     length = len(line) + 2 * spaceless
-    count = max(1.0, 0.6 * spaceless + sum(1 for w in words if w[0].isascii() and w[0].isalnum()) / scale)
+    count = max(
+        1.0, _WORDS_OF_A_CHARACTER * spaceless + sum(1 for w in words if w[0].isascii() and w[0].isalnum()) / scale
+    )
     pieces = line.split()
     short = sum(len(piece) for piece in pieces if len(piece) <= 8) if len(pieces) > 1 or len(line) <= 8 else 0
     marks = sum(1 for word in words if not word[0].isalnum())
@@ -180,7 +191,7 @@ def _spaceless_shape(line: str, words: Sequence[str], spaceless: int, scale: flo
     sentences = len(_SPACELESS_END.findall(line))
     capitalised = min(1.0, short / len(line))
     letters = min(length, 3 * (_HEAD + _TAIL))
-    function_words = min(0.6, 3.0 * usual / min(spaceless, _HEAD + _TAIL))
+    function_words = min(_MOST_FUNCTION_WORDS, 3.0 * usual / min(spaceless, _HEAD + _TAIL))
     plain = line.translate(_WIDE)
     return _row(
         plain, words, count / scale, length, count, capitalised, 0.0, 2 * marks / letters, sentences, function_words

@@ -30,7 +30,7 @@ _SCORE = re.compile(r"(?:Educational score|Extraction Quality Score)\s*:\s*\**\s
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """Hold what the strong model says of one text.
+    """What the strong model says of one text.
 
     Attributes:
         text_sha256: Hash of the text.
@@ -93,8 +93,8 @@ def _digest(text: str) -> str:
 
 
 def _score(answer: str) -> int | None:
-    found = _SCORE.search(answer)
-    return int(found[1]) if found else None
+    score = _SCORE.search(answer)
+    return int(score[1]) if score else None
 
 
 def _chunk(

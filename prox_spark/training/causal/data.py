@@ -20,7 +20,7 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Hold one pair as the model sees it.
+    """One pair as the model sees it.
 
     Attributes:
         ids: Prompt, completion and the end of sequence.
@@ -53,10 +53,10 @@ def examples(recipe: CausalRecipe, pages: Iterable[GoldPage], tokenizer: PromptT
     pairs = [pair for page in pages for pair in from_labels("\n".join(page.lines), page.keep, profile, tokenizer)]
     for path in recipe.data:
         pairs += _stored(path, profile, tokenizer)
-    found = [_example(pair, tokenizer, end) for pair in pairs]
-    if not found:
+    learned = [_example(pair, tokenizer, end) for pair in pairs]
+    if not learned:
         raise SourceError(f"{', '.join(recipe.data)}: nothing to learn from")
-    return found
+    return learned
 
 
 def _stored(path: str, profile: profiles.Profile, tokenizer: PromptTokenizer) -> Iterator[Pair]:

@@ -44,15 +44,15 @@ def train(written: str) -> dict[str, Any]:
     trainer = _trainer(recipe, course, held)
     folder = Path(recipe.out)
     trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
-    found = trainer.evaluate() if held else {}
-    record = _finish(folder, recipe, trainer, course, found) if trainer.is_world_process_zero() else ""
+    scores = trainer.evaluate() if held else {}
+    record = _finish(folder, recipe, trainer, course, scores) if trainer.is_world_process_zero() else ""
     [record] = broadcast_object_list([record])
     return dict(json.loads(record))
 
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """Hold what is trained, on what: `loss` takes the model and a batch that `collate` made of examples."""
+    """A model and what it is trained on: `loss` takes the model and a batch that `collate` made of examples."""
 
     model: Any
     tokenizer: Any
@@ -109,8 +109,7 @@ def _adapted(model: Any, rank: int) -> Any:
 
 
 def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any:
-    import torch
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer
 
     profile, tokenizer = profiles.find(recipe.profile), course.tokenizer
 
@@ -127,16 +126,26 @@ def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             counts = judge(held, _Answering(self.model, tokenizer, recipe.batch), profile)
-            found = summarise(counts)
-            scores = {"eval_removed_f1": found.removed_f1.value, "eval_kept_f1": found.kept_f1.value,
-                      "eval_parsed": found.parsed or 0.0}  # fmt: skip
+            summary = summarise(counts)
+            scores = {"eval_removed_f1": summary.removed_f1.value, "eval_kept_f1": summary.kept_f1.value,
+                      "eval_parsed": summary.parsed or 0.0}  # fmt: skip
             self.log(scores)
             self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
             logger.info("step %d: %s", self.state.global_step, scores)
             return scores
 
+    return ProgramTrainer(
+        model=course.model, args=_arguments(recipe, held), train_dataset=course.examples, eval_dataset=held or None,
+        data_collator=lambda batch: course.collate(batch, tokenizer.pad_token_id),
+    )  # fmt: skip
+
+
+def _arguments(recipe: CausalRecipe, held: Sequence[GoldPage]) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
     when = "steps" if held else "no"
-    arguments = TrainingArguments(
+    return TrainingArguments(
         output_dir=recipe.out, num_train_epochs=recipe.epochs if recipe.base else 1, max_steps=recipe.steps,
         learning_rate=recipe.rate, per_device_train_batch_size=recipe.batch, lr_scheduler_type="cosine",
         warmup_steps=20, weight_decay=0.01, logging_steps=20, save_strategy="steps", save_steps=recipe.save_every,
@@ -145,14 +154,10 @@ def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any
         remove_unused_columns=False, report_to=[], disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=False, bf16=recipe.bf16,
     )  # fmt: skip
-    return ProgramTrainer(
-        model=course.model, args=arguments, train_dataset=course.examples, eval_dataset=held or None,
-        data_collator=lambda batch: course.collate(batch, tokenizer.pad_token_id),
-    )  # fmt: skip
 
 
 class _Grouped:
-    """Give the numbers of the pairs in the order in which batches have like lengths."""
+    """The numbers of the pairs in an order in which the pairs of a batch have like lengths."""
 
     def __init__(self, pairs: verdicts.Chunks, recipe: CausalRecipe) -> None:
         self._pairs, self._recipe = pairs, recipe
@@ -165,7 +170,7 @@ class _Grouped:
 
 
 class _Answering:
-    """Answer prompts with the model in training, greedily, as the transformers engine does."""
+    """The model in training as an engine: it answers greedily, as the transformers engine does."""
 
     def __init__(self, model: Any, tokenizer: Any, batch: int) -> None:
         self._model, self._batch = model, batch
@@ -174,11 +179,11 @@ class _Answering:
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].token_ids or ()))
-        found: dict[int, Completion] = {}
+        answers: dict[int, Completion] = {}
         for start in range(0, len(order), self._batch):
             part = order[start : start + self._batch]
-            found.update(zip(part, self._answers([prompts[index] for index in part]), strict=True))
-        return [found[index] for index in range(len(prompts))]
+            answers.update(zip(part, self._answers([prompts[index] for index in part]), strict=True))
+        return [answers[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         """Keep the model: it is the trainer's."""
@@ -197,15 +202,17 @@ class _Answering:
                 pad_token_id=self._pad, max_new_tokens=max(prompt.max_new_tokens for prompt in prompts),
             )[:, width:].tolist()  # fmt: skip
         self._model.train(was)
-        return [self._completion(len(asked), row) for asked, row in zip(ids, output, strict=True)]
+        return [self._completion(len(prompt_ids), row) for prompt_ids, row in zip(ids, output, strict=True)]
 
-    def _completion(self, asked: int, row: list[int]) -> Completion:
+    def _completion(self, prompt_tokens: int, row: list[int]) -> Completion:
         end = row.index(self._end) if self._end in row else None
         text = self.tokenizer.decode(row if end is None else row[:end])
-        return Completion(text, "length" if end is None else "stop", asked, len(row) if end is None else end + 1)
+        return Completion(
+            text, "length" if end is None else "stop", prompt_tokens, len(row) if end is None else end + 1
+        )
 
 
-def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, found: dict[str, float]) -> str:
+def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, scores: dict[str, float]) -> str:
     model = trainer.model.merge_and_unload() if recipe.lora_rank else trainer.model  # engines load whole models
     if recipe.base is None:
         model.half()
@@ -214,7 +221,7 @@ def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, f
     course.tokenizer.save_pretrained(folder / "model")
     run = {
         "recipe": recipe.model_dump(mode="json"), "examples": len(course.examples), "steps": trainer.state.global_step,
-        "parameters": model.num_parameters(), "best": trainer.state.best_metric, **found,
+        "parameters": model.num_parameters(), "best": trainer.state.best_metric, **scores,
     }  # fmt: skip
     record = json.dumps(run, indent=1)
     (folder / "run.json").write_text(record + "\n", encoding="utf-8")

@@ -104,14 +104,14 @@ def make_model(tokenizer: Any, scratch: Scratch) -> Any:
     head = scratch.width // scratch.heads
     code = _codes(scratch.numbers + 1, head)
     with torch.no_grad():
-        shown, said = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        shown, answered = model.get_input_embeddings().weight, model.get_output_embeddings().weight
         opened, marked, removed, kept = _ids(tokenizer, scratch)
         for ids, numbers in ((opened, code[:-1]), (marked, code[:-1]), (removed, code[1:]), (kept, code[1:])):
             shown[ids] = torch.randn(scratch.width) * 0.02
             shown[ids, :head] = numbers  # a verdict stands for the line that comes next
         for ids in (removed, kept):
-            said[ids] = torch.randn(scratch.width) * 0.02
-            said[ids, :head] = code[:-1] * _LOUD
+            answered[ids] = torch.randn(scratch.width) * 0.02
+            answered[ids, :head] = code[:-1] * _LOUD
         shown[opened, -1] = shown[tokenizer.convert_tokens_to_ids("\n[/doc]"), -1] = 1.0
         for layer in model.model.layers[1:]:
             _look(layer.self_attn, head)
@@ -177,7 +177,10 @@ def _look(attention: Any, head: int) -> None:
 
 
 def _fetch(attention: Any, head: int) -> None:
-    """Let the last head bring the code of the first line to where the first verdict is said."""
+    """Let a layer's last head copy the code of a chunk's first line number to the closing marker.
+
+    There the model writes its first verdict, and no earlier verdict is there to tell it which line is next.
+    """
     import torch
 
     own = slice(attention.q_proj.weight.shape[0] - head, None)

@@ -42,7 +42,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Say which tokens a chunk is put together from.
+    """The tokens that a chunk is put together from.
 
     Attributes:
         opening: What stands before the first line: nothing but the beginning of a sequence.
@@ -94,7 +94,7 @@ def words_of(tokenizer: Any, recipe: CausalRecipe) -> Words:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Hold a page twice, as a chunk shows its lines and as a document does.
+    """A page twice: as a chunk shows its lines, and as a document does.
 
     In both the shapes of a line are how sure it is that it stays, and how many characters it has; `worth` is how sure
     it is that the page is worth keeping.
@@ -109,13 +109,13 @@ def pages_of(pages: Sequence[GoldPage], recipe: CausalRecipe, tokenizer: Any) ->
     shown = ModelTokenizer(tokenizer.backend_tokenizer)
     both = profiles.find(recipe.profile), profiles.find(DOCUMENT_PROFILE)
     said_of = _teacher(recipe.teacher)
-    found = []
+    shown_pages = []
     for page in pages:
         plain = measured(page, {})
         keep, worth = said_of(page, plain)
         shapes = np.stack([keep, np.array(list(map(len, page.lines)), np.float32)], axis=1)
-        found.append(Shown(*(_tokenized(page, plain, shapes, worth, shown, profile) for profile in both)))
-    return found
+        shown_pages.append(Shown(*(_tokenized(page, plain, shapes, worth, shown, profile) for profile in both)))
+    return shown_pages
 
 
 def _tokenized(
@@ -150,7 +150,7 @@ def _chance(logit: Any) -> Any:
 
 
 class Chunks:
-    """Give pair after pair, each from a page that was changed; the same number always gives the same pair."""
+    """Pair after pair, each from a page that was changed; the same number always gives the same pair."""
 
     def __init__(self, pages: Sequence[Shown], words: Words, recipe: CausalRecipe, count: int) -> None:
         """Take the pages of `pages_of`; `count` is how many pairs there are."""
@@ -194,8 +194,8 @@ class Chunks:
             prompt += [np.array([mark]), part]
         prompt.append(np.array([words.closing]))
         surely = page.lines.shapes[start:end, 0]
-        said = (surely > 0.5) ^ (rng.random(len(surely)) < self._recipe.flipped)
-        verdicts = np.where(said, words.comments[numbers], words.removals[numbers])
+        stays = (surely > 0.5) ^ (rng.random(len(surely)) < self._recipe.flipped)
+        verdicts = np.where(stays, words.comments[numbers], words.removals[numbers])
         ids = np.concatenate([*prompt, verdicts]).astype(np.int64)
         answer = len(ids) - len(verdicts) - 1
         weight = np.append(page.weight[start:end], _END).astype(np.float32)
@@ -222,8 +222,8 @@ class Chunks:
         shown = [piece for number in chosen for piece in (parts[number], between)][:-1]
         tokens = self._swapped(np.concatenate(shown), rng) if shown else np.zeros(0, np.int64)
         worth = page.worth or 0.0
-        said = words.keep_doc if worth >= 0.5 else words.drop_doc
-        ids = np.concatenate([np.array(words.opening), tokens, [said]]).astype(np.int64)
+        verdict = words.keep_doc if worth >= 0.5 else words.drop_doc
+        ids = np.concatenate([np.array(words.opening), tokens, [verdict]]).astype(np.int64)
         return {
             "ids": ids, "answer": np.array(len(ids) - 2),
             "kept": np.array([words.keep_doc, words.end]), "removed": np.array([words.drop_doc, words.end]),
@@ -248,14 +248,14 @@ def collate(batch: Sequence[dict[str, Any]], pad: int) -> dict[str, Any]:
 
     width = max(len(item["ids"]) for item in batch)
     ids = np.full((len(batch), width), pad, np.int64)
-    asked = np.zeros((len(batch), width), bool)
+    answered = np.zeros((len(batch), width), bool)
     for row, item in enumerate(batch):
         ids[row, : len(item["ids"])] = item["ids"]
-        asked[row, int(item["answer"]) : len(item["ids"])] = True
-    found = {name: torch.from_numpy(np.concatenate([item[name] for item in batch]))
+        answered[row, int(item["answer"]) : len(item["ids"])] = True
+    targets = {name: torch.from_numpy(np.concatenate([item[name] for item in batch]))
              for name in ("kept", "removed", "surely", "weight", "words")}  # fmt: skip
     owner = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(item["kept"]) for item in batch]))
-    return {"input_ids": torch.from_numpy(ids), "asked": torch.from_numpy(asked), "owner": owner, **found}
+    return {"input_ids": torch.from_numpy(ids), "asked": torch.from_numpy(answered), "owner": owner, **targets}
 
 
 def loss(model: Any, inputs: dict[str, Any], overlap: float = 0.0) -> Any:
@@ -266,12 +266,12 @@ def loss(model: Any, inputs: dict[str, Any], overlap: float = 0.0) -> Any:
     """
     bare = getattr(model, "module", model)
     hidden = bare.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state[inputs["asked"]]
-    said = bare.lm_head(hidden).float().log_softmax(-1)
-    kept, removed = (said.gather(1, inputs[name][:, None])[:, 0] for name in ("kept", "removed"))
+    log_chances = bare.lm_head(hidden).float().log_softmax(-1)
+    kept, removed = (log_chances.gather(1, inputs[name][:, None])[:, 0] for name in ("kept", "removed"))
     each = -inputs["surely"] * kept - (1 - inputs["surely"]) * removed
     count = len(inputs["input_ids"])
-    found = (each * inputs["weight"]).sum() / (count * _USUAL)
-    return found + overlap * no_overlap((kept - removed).sigmoid(), inputs, count) if overlap else found
+    total = (each * inputs["weight"]).sum() / (count * _USUAL)
+    return total + overlap * no_overlap((kept - removed).sigmoid(), inputs, count) if overlap else total
 
 
 def no_overlap(chance: Any, inputs: dict[str, Any], count: int) -> Any:
@@ -290,5 +290,5 @@ def grouped(pairs: Chunks, batch: int, seed: int) -> Iterator[list[int]]:
     for start in range(0, len(pairs), batch * _POOL):
         numbers = range(start, min(len(pairs), start + batch * _POOL))
         ordered = sorted(numbers, key=lambda number: len(pairs[number]["ids"]))
-        made = [ordered[at : at + batch] for at in range(0, len(ordered), batch)]
-        yield from (made[number] for number in rng.permutation(len(made)))
+        batches = [ordered[at : at + batch] for at in range(0, len(ordered), batch)]
+        yield from (batches[number] for number in rng.permutation(len(batches)))

@@ -17,15 +17,17 @@ from prox_spark.engines.tagger.network import Size
 from prox_spark.errors import ConfigError
 from prox_spark.training.recipes import Changes, Course
 from prox_spark.training.tagger.network import build, collate
-from prox_spark.training.tagger.pages import Page, batches, changed, sample
+from prox_spark.training.tagger.pages import WINDOW, Page, batches, changed, sample
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT = "checkpoint.pt"
+_FILLED = 0.87
+"""Share of a batch that is no padding: the learning rate falls by the steps that this makes expect."""
 
 
 class Fit:
-    """Train one network; `run` goes on where a checkpoint in the folder was left."""
+    """The training of one network; `run` goes on where a checkpoint in the folder was left."""
 
     def __init__(self, size: Size, course: Course, changes: Changes, folder: Path, interface: Any) -> None:
         """Make the network and its optimizer."""
@@ -65,20 +67,20 @@ class Fit:
         held = _copied(self.network.state_dict())
         self.network.load_state_dict(self.mean)
         self.network.eval()
-        found = []
+        all_logits = []
         with torch.inference_mode():
             for page in pages:
                 keep, worth = self.network(*collate([sample(page)]).inputs)
-                found.append((keep[0].numpy(), float(worth[0])))
+                all_logits.append((keep[0].numpy(), float(worth[0])))
         self.network.load_state_dict(held)
         self.network.train()
-        return found
+        return all_logits
 
     def _epoch(self, pages: Sequence[Page]) -> float:
         self.network.train()
-        steps = self.course.epochs * sum(min(640, len(page.keep)) for page in pages) / (0.87 * self.course.lines)
-        found = batches(self._samples(pages), self.course.lines)
-        return float(np.mean([self._step(batch, min(1.0, self.step / steps)) for batch in found]))
+        steps = self.course.epochs * sum(min(WINDOW, len(page.keep)) for page in pages) / (_FILLED * self.course.lines)
+        grouped = batches(self._samples(pages), self.course.lines)
+        return float(np.mean([self._step(batch, min(1.0, self.step / steps)) for batch in grouped]))
 
     def _samples(self, pages: Sequence[Page]) -> Iterator[Any]:
         rng = np.random.default_rng((self.course.seed, self.epoch))
@@ -158,8 +160,8 @@ def _copied(state: Any) -> dict[str, Any]:
 
 def _no_overlap(keep: Any, batch: Any) -> Any:
     words = batch.inputs[-1] * (batch.weight > 0)
-    said = keep.sigmoid() * words
-    both, total = (said * batch.keep).sum(1), said.sum(1) + (words * batch.keep).sum(1)
+    kept_words = keep.sigmoid() * words
+    both, total = (kept_words * batch.keep).sum(1), kept_words.sum(1) + (words * batch.keep).sum(1)
     return 1 - (2 * both + 1) / (total + 1)
 
 
@@ -168,8 +170,8 @@ def f1(logits: Sequence[Any], pages: Sequence[Page], threshold: float = 0.0) -> 
     scores = []
     for (line_logits, _), page in zip(logits, pages, strict=True):
         words = page.lines.words * (page.weight > 0)
-        said = line_logits > threshold
-        both = float(words[said & page.keep].sum())
-        total = float(words[said].sum() + words[page.keep].sum())
+        keeps = line_logits > threshold
+        both = float(words[keeps & page.keep].sum())
+        total = float(words[keeps].sum() + words[page.keep].sum())
         scores.append(2 * both / total if total else 1.0)
     return float(np.mean(scores))

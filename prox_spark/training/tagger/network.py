@@ -14,8 +14,8 @@ from prox_spark.engines.tagger.features import LAYOUT, SHAPES
 from prox_spark.engines.tagger.network import REACH, Size, buckets
 
 
-def build(size: Size, *, dropout: float) -> Any:
-    """Make the network with fresh weights."""
+def _block(size: Size, dropout: float) -> Any:
+    """Make a block: each line is mixed with its neighbours, with all lines of the page, and with itself."""
     import torch
     from torch import nn
 
@@ -42,6 +42,14 @@ def build(size: Size, *, dropout: float) -> Any:
             x = x + self.dropout(self.attend_out(y.transpose(1, 2).reshape(batch, count, width)))
             return x + self.dropout(self.feed_out(torch.relu(self.feed_in(self.norm_feed(x)))))
 
+    return Block()
+
+
+def build(size: Size, *, dropout: float) -> Any:
+    """Make the network with fresh weights."""
+    import torch
+    from torch import nn
+
     class Tagger(nn.Module):  # type: ignore[misc]  # torch is read without its types
         def __init__(self) -> None:
             super().__init__()
@@ -50,7 +58,7 @@ def build(size: Size, *, dropout: float) -> Any:
             self.from_words = nn.Linear(size.word, size.width, bias=False)
             self.from_numbers = nn.Linear(len(SHAPES) + len(LAYOUT), size.hidden)
             self.from_hidden = nn.Linear(size.hidden, size.width)
-            self.blocks = nn.ModuleList(Block() for _ in range(size.blocks))
+            self.blocks = nn.ModuleList(_block(size, dropout) for _ in range(size.blocks))
             self.norm = nn.LayerNorm(size.width)
             self.keep = nn.Linear(size.width, 1)
             self.worth = nn.Linear(2 * size.width, 1)
@@ -75,7 +83,7 @@ def build(size: Size, *, dropout: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Hold a padded batch as tensors."""
+    """A padded batch as tensors."""
 
     inputs: tuple[Any, ...]
     keep: Any
@@ -91,10 +99,10 @@ def collate(samples: list[Any]) -> Batch:
     count = max(len(item.keep) for item in samples)
 
     def padded(values: list[Any]) -> Any:
-        found = np.zeros((len(values), count, *values[0].shape[1:]), np.float32)
-        for row, value in zip(found, values, strict=True):
+        array = np.zeros((len(values), count, *values[0].shape[1:]), np.float32)
+        for row, value in zip(array, values, strict=True):
             row[: len(value)] = value
-        return torch.from_numpy(found)
+        return torch.from_numpy(array)
 
     lengths = padded([item.lengths for item in samples]).reshape(-1)
     offsets = torch.cat([torch.zeros(1), lengths.cumsum(0)[:-1]]).long()

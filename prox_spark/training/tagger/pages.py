@@ -16,6 +16,10 @@ from prox_spark.engines.tagger.lexicon import INTERFACE
 from prox_spark.evaluation.gold import GoldPage
 from prox_spark.training.recipes import Changes
 
+WINDOW = 640
+"""Lines of a page that the network learns from at a time: what the engine judges with one of its windows of 768 lines,
+which overlap by 128."""
+
 _CASED = [SHAPES.index(name) for name in ("capitalised", "upper", "starts_lower")]
 _COUNTED = [SHAPES.index(name) for name in ("letters", "words", "commas", "function_words", "word_length")]
 _PLACED = [LAYOUT.index(name) for name in ("place", "from_top", "from_bottom", "words_above")]
@@ -24,7 +28,7 @@ _TOPICAL = [LAYOUT.index(name) for name in ("topical", "no_topic")]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Hold one measured page.
+    """One measured page.
 
     Attributes:
         lines: What is measured.
@@ -41,7 +45,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold one page as the network sees it."""
+    """One page as the network sees it."""
 
     dense: Floats
     tokens: NDArray[np.int64]
@@ -60,7 +64,7 @@ def vocabulary(pages: Iterable[GoldPage], *, domains: int) -> dict[str, int]:
         for line in set(page.lines):
             for phrase in phrases([word.lower() for word in words_of(line)]):
                 seen[phrase].add(site)
-    known = sorted(phrase for phrase, found in seen.items() if len(found) >= domains)
+    known = sorted(phrase for phrase, sites_of in seen.items() if len(sites_of) >= domains)
     return {phrase: number for number, phrase in enumerate(known)}
 
 
@@ -118,16 +122,16 @@ def changed(
         other: The page that lends its boilerplate.
         interface: For each token of the vocabulary, whether it is a word of interfaces.
     """
-    made = sample(_window(rearranged(page, other, changes, rng), 640, rng))
+    whole = sample(_window(rearranged(page, other, changes, rng), WINDOW, rng))
     wordless = rng.random() < changes.wordless
     if wordless:
-        keep = interface[made.tokens] & (rng.random(len(made.tokens)) < 0.7)
+        keep = interface[whole.tokens] & (rng.random(len(whole.tokens)) < 0.7)
     else:
-        keep = rng.random(len(made.tokens)) >= changes.forgotten * rng.random()
-    owner = np.repeat(np.arange(len(made.lengths)), made.lengths)[keep]
-    dense = _blurred(made.dense, wordless=wordless, noise=changes.noise, rng=rng)
-    lengths = np.bincount(owner, minlength=len(made.lengths)).astype(np.int64)
-    return replace(made, dense=dense, tokens=made.tokens[keep], lengths=lengths)
+        keep = rng.random(len(whole.tokens)) >= changes.forgotten * rng.random()
+    owner = np.repeat(np.arange(len(whole.lengths)), whole.lengths)[keep]
+    dense = _blurred(whole.dense, wordless=wordless, noise=changes.noise, rng=rng)
+    lengths = np.bincount(owner, minlength=len(whole.lengths)).astype(np.int64)
+    return replace(whole, dense=dense, tokens=whole.tokens[keep], lengths=lengths)
 
 
 def rearranged(page: Page, other: Page, changes: Changes, rng: np.random.Generator) -> Page:
@@ -232,11 +236,11 @@ def _blurred(dense: Floats, *, wordless: bool, noise: float, rng: np.random.Gene
 def interface_words(known: Mapping[str, int]) -> NDArray[np.bool_]:
     """Say for each token of the vocabulary whether it can occur on a page in a script without spaces."""
     shown = set(INTERFACE.values())
-    found = np.zeros(len(known), bool)
+    can_occur = np.zeros(len(known), bool)
     for phrase, number in known.items():
         bare = phrase.lstrip("^$=").split(" ") or [phrase]
-        found[number] = all(word in shown or not word.isalpha() for word in bare)
-    return found
+        can_occur[number] = all(word in shown or not word.isalpha() for word in bare)
+    return can_occur
 
 
 def batches(samples: Iterator[Sample], lines: int) -> Iterator[list[Sample]]:
@@ -252,7 +256,7 @@ def batches(samples: Iterator[Sample], lines: int) -> Iterator[list[Sample]]:
 
 def _grouped(pool: Sequence[Sample], lines: int) -> Iterator[list[Sample]]:
     batch: list[Sample] = []
-    for item in sorted(pool, key=lambda found: len(found.keep)):
+    for item in sorted(pool, key=lambda sample: len(sample.keep)):
         if batch and (len(batch) + 1) * len(item.keep) > lines:
             yield batch
             batch = []

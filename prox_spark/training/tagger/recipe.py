@@ -35,15 +35,16 @@ def train(recipe: TaggerRecipe) -> dict[str, Any]:
     training, validation = _measured(learned, known), _measured(held, known)
     size = Size(vocabulary=len(known), **recipe.shape.model_dump())
     folder = Path(recipe.out)
-    weights, found = [], []
+    weights, member_logits = [], []
     for member in range(recipe.members):
         course = recipe.course.model_copy(update={"seed": recipe.course.seed + member})
         fit = Fit(size, course, recipe.changes, folder / f"member-{member}", interface_words(known))
         fit.mean = fit.run(training, validation)
         weights.append({name: value.numpy() for name, value in fit.mean.items()})
-        found.append(fit.logits(validation))
+        member_logits.append(fit.logits(validation))
     logits = [
-        tuple(sum(part) / recipe.members for part in zip(*page, strict=True)) for page in zip(*found, strict=True)
+        tuple(sum(part) / recipe.members for part in zip(*page, strict=True))
+        for page in zip(*member_logits, strict=True)
     ]
     keep_above = _best([f1(logits, validation, float(at)) for at in _THRESHOLDS])
     save(folder / "tagger.safetensors", weights, size, list(known), (keep_above, 0.0))
