@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prox_spark.errors import SessionError
+from prox_spark.spark.conditions import last_words
+from prox_spark.spark.environment import named_suspects
 
 OLDEST = 17
 """Spark 4 is compiled for Java 17."""
@@ -59,12 +61,14 @@ def find(environ: Mapping[str, str]) -> Java:
     for command, found in _candidates(environ):
         java = probe(command, found)
         if java is None:
-            unfit.append(f"{found} does not start")
+            unfit.append(f"{found} does not start{_complaint(command)}")
         elif java.version < OLDEST:
             unfit.append(f"{found} is Java {java.version}")
         else:
             return java
-    raise SessionError(f"Spark needs Java {OLDEST} or newer, found {'; '.join(unfit) or 'none'}: {ADVICE}")
+    raise SessionError(
+        f"Spark needs Java {OLDEST} or newer, found {'; '.join(unfit) or 'none'}{named_suspects(environ)}: {ADVICE}"
+    )
 
 
 def probe(command: Path, found: str) -> Java | None:
@@ -129,6 +133,17 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 def _command(home: Path) -> Path:
     return home / "bin" / ("java.exe" if os.name == "nt" else "java")
+
+
+def _complaint(command: Path) -> str:
+    """Say what a Java that is there and does not start says."""
+    if not command.is_file():
+        return ""
+    try:
+        done = subprocess.run([str(command), "-version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f" ({error})"
+    return f" ({last_words(done.stderr)})"
 
 
 def _run(command: list[str]) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pyspark
-from pyspark.errors import PySparkRuntimeError
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from prox_spark.engines.memory import host_memory
 from prox_spark.errors import SessionError
+from prox_spark.spark import conditions, environment
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaGateway
@@ -30,6 +32,9 @@ GENERAL = {
     "spark.sql.session.timeZone": "UTC",
     # The columns of a table are a contract: a write with others must fail and not widen it.
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
+    # Workers are started with `python -m`, which looks into the working folder before all others: a random.py there
+    # would be run in place of Python's own. Python heeds this from 3.11 on.
+    "spark.executorEnv.PYTHONSAFEPATH": "1",
 }
 """Settings of every session that prox_spark starts, on a standalone cluster too."""
 
@@ -122,26 +127,37 @@ def start(settings: Mapping[str, str], java_home: Path, logs: Path | None) -> Sp
     """Start a session; Spark's JVM writes what it has to say to a file in `logs`, or to stderr where that is None.
 
     Raises:
-        SessionError: The JVM does not start; gives its last words.
+        SessionError: It does not start; gives the deepest cause, and the variables that may be to blame.
     """
-    os.environ["JAVA_HOME"] = str(java_home)
-    if runs_here(settings["spark.master"]):
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        # Workers would otherwise run the python3 of PATH, which need not have the packages of this one.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    elif "spark.pyspark.python" in settings:
-        # spark-submit heeds this setting; a session that Python starts would have workers run the python3 of PATH.
-        os.environ.setdefault("PYSPARK_PYTHON", settings["spark.pyspark.python"])
     conf = pyspark.SparkConf().setAll(list(settings.items()))
+    suspects = environment.named_suspects(os.environ)
     with contextlib.ExitStack() as stack:
         log = _log_file(logs) if logs else None
+        output = stack.enter_context(log.open("wb")) if log else sys.__stderr__
+        stack.enter_context(environment.changed(_variables(settings, java_home)))
         try:
-            gateway = _gateway(conf, stack.enter_context(log.open("wb")) if log else sys.__stderr__)
-        except PySparkRuntimeError as error:
-            raise SessionError(f"Spark's Java did not start: {_last_words(log)}") from error
-    pyspark.SparkContext(conf=conf, gateway=gateway)
+            pyspark.SparkContext(conf=conf, gateway=_gateway(conf, output))
+        except (PySparkException, Py4JError, OSError) as error:
+            raise SessionError(f"Spark did not start: {_reason(error, log)}{suspects}") from error
     return SparkSession.builder.getOrCreate()
+
+
+def _variables(settings: Mapping[str, str], java_home: Path) -> dict[str, str | None]:
+    """Give what changes in the environment while the JVM starts."""
+    python = settings.get("spark.pyspark.python")
+    if runs_here(settings["spark.master"]):
+        environment.check_working_folder(Path.cwd())
+        return environment.of_a_local_spark(os.environ, java_home, python or sys.executable)
+    # spark-submit heeds spark.pyspark.python; a session that Python starts would have workers run the python3 of PATH.
+    chosen = {"PYSPARK_PYTHON": python} if python and "PYSPARK_PYTHON" not in os.environ else {}
+    return {"JAVA_HOME": str(java_home), **chosen}
+
+
+def _reason(error: Exception, log: Path | None) -> str:
+    """Say why a session did not start: in the words of its JVM where that ended, else in those of the error."""
+    if isinstance(error, (PySparkRuntimeError, Py4JNetworkError, ConnectionError)) and log:
+        return f"{conditions.last_words(log.read_text(encoding='utf-8', errors='replace'))} (all of it: {log})"
+    return conditions.explained(error)
 
 
 def _gateway(conf: pyspark.SparkConf, output: IO[bytes] | IO[str] | None) -> JavaGateway | None:
@@ -160,8 +176,3 @@ def _log_file(folder: Path) -> Path:
     for old in sorted(folder.glob("spark-*.log"))[: -(KEPT_LOGS - 1)]:
         old.unlink(missing_ok=True)
     return folder / f"spark-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
-
-
-def _last_words(log: Path | None) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log else []
-    return f"{lines[-1]} (all of it: {log})" if lines else "it said nothing"

@@ -170,9 +170,10 @@ def _started(wanted: Mapping[str, str], verbose: bool) -> SparkSession:
         cache.mkdir(parents=True, exist_ok=True)
         found = java.usable(java.find(os.environ), cache)
         settings = _with_jars(local.with_defaults(wanted, cache), delta_jars(os.environ))
-        spark = local.start(settings, found.home, None if verbose else cache / "logs")
+        (cache / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise SessionError(f"cannot use the cache folder {cache} (PROX_SPARK_CACHE names another): {error}") from error
+    spark = local.start(settings, found.home, None if verbose else cache / "logs")
     if not has_delta(spark):
         spark.stop()
         raise SessionError(
