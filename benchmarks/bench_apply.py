@@ -29,7 +29,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from prox_spark.chunks import WordTokenizer, chunk
 from prox_spark.lake import schema
-from prox_spark.program import ChunkProgram, Policy, chunk_program, columns, execute_operations
+from prox_spark.program import ChunkProgram, Mode, Policy, chunk_program, columns, execute_operations
 from prox_spark.spark import accelerator
 
 ROWS = StructType([StructField("text", StringType()), StructField("chunks", ArrayType(schema.CHUNK))])
@@ -162,7 +162,7 @@ def measure(spark: SparkSession, runs: dict[str, Callable[[], None]], megabytes:
         )
 
 
-def in_memory(spark: SparkSession, pages: list[tuple[str, Program]], modes: list[str], copies: int) -> DataFrame:
+def in_memory(spark: SparkSession, pages: list[tuple[str, Program]], modes: list[Mode], copies: int) -> DataFrame:
     """Give the pages with their programs and, for each mode, their words."""
     with tempfile.TemporaryDirectory() as folder:
         rows = [(text, [chunk_row(one) for one in program]) for text, program in pages]
@@ -174,7 +174,7 @@ def in_memory(spark: SparkSession, pages: list[tuple[str, Program]], modes: list
 
 
 def contestants(
-    stored: DataFrame, pages: list[tuple[str, Program]], mode: str, *, compiled: bool
+    stored: DataFrame, pages: list[tuple[str, Program]], mode: Mode, *, compiled: bool
 ) -> dict[str, Callable[[], None]]:
     """Give what is measured, by name."""
     policy = Policy(mode=mode)

@@ -59,7 +59,8 @@ def make_model(folder: Path) -> None:
 def pages(count: int) -> list[str]:
     import pyarrow.parquet as parquet
 
-    return parquet.read_table(SHARED / "web_lines_train.parquet", columns=["text"])["text"].to_pylist()[:count]
+    texts: list[str] = parquet.read_table(SHARED / "web_lines_train.parquet", columns=["text"])["text"].to_pylist()
+    return texts[:count]
 
 
 def prompts_of(folder: Path, texts: list[str]) -> list[tuple[list[int], int]]:
@@ -154,11 +155,11 @@ def udf(folder: Path, texts: list[str]) -> dict[str, Any]:
     from prox_spark.spark.session import session
 
     asked = prompts_of(folder, texts)
-    settings = {"spark.master": "local[2]", "spark.sql.execution.arrow.maxRecordsPerBatch": str(BATCH)}
+    settings: dict[str, Any] = {"spark.master": "local[2]", "spark.sql.execution.arrow.maxRecordsPerBatch": str(BATCH)}
     spark = session(**settings)
     where = str(folder)
 
-    @F.pandas_udf("struct<tokens long, load double>")
+    @F.pandas_udf("struct<tokens long, load double>")  # type: ignore[attr-defined, untyped-decorator]  # pyspark's own gap
     def generate(ids: pd.Series, limits: pd.Series) -> pd.DataFrame:
         import builtins
         import os
@@ -186,7 +187,7 @@ def udf(folder: Path, texts: list[str]) -> dict[str, Any]:
     frame = spark.createDataFrame(asked, "ids array<int>, max_new int").coalesce(1)
     began = time.monotonic()
     made = frame.select(generate.asNondeterministic()("ids", "max_new").alias("made")).select("made.*")
-    row = made.agg(F.sum("tokens"), F.sum("load")).first()
+    [row] = made.agg(F.sum("tokens"), F.sum("load")).collect()
     seconds = time.monotonic() - began
     spark.stop()
     return {"prompts": len(asked), "tokens": row[0], "seconds": seconds - row[1], "load_seconds": row[1]}
@@ -239,7 +240,7 @@ def written(
     settings = {"kind": "vllm", "model": str(folder), "device": "cpu", "speculation": speculation}
     engine = create(engine_settings(settings))
     profile = profiles.find(profile_name, constrain=constrain)
-    parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]  # type: ignore[arg-type]
+    parts = [(text, part) for text in texts for part in profiles.prompts(profile, text, engine.tokenizer)]
     asked = [(text, chunk, prompt) for text, (chunk, prompt) in parts if prompt is not None]
     began = time.monotonic()
     answers = engine.generate([prompt for _, _, prompt in asked])

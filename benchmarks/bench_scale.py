@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,25 +111,24 @@ def started(cores: int, driver_heap: int) -> SparkSession:
     """Start Spark with a driver and executors of their own; the heaps are in MB."""
     from prox_spark.spark.session import session
 
-    return session(
-        **{
-            "spark.master": f"local-cluster[{cores},1,1536]",
-            "spark.driver.memory": f"{driver_heap}m",
-            "spark.executor.memory": "1536m",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.enabled": False,
-            "spark.ui.showConsoleProgress": False,
-            "spark.sql.shuffle.partitions": 8,
-            "spark.default.parallelism": cores,
-            "spark.databricks.delta.snapshotPartitions": 1,
-            "spark.sql.parquet.compression.codec": "zstd",
-            "spark.sql.execution.arrow.maxRecordsPerBatch": 1024,
-            "spark.executor.extraJavaOptions": "-XX:+UseParallelGC -Xss4m",
-            "spark.pyspark.python": sys.executable,
-            "spark.executorEnv.PYTHONPATH": str(ROOT),
-        }
-    )
+    settings: dict[str, Any] = {
+        "spark.master": f"local-cluster[{cores},1,1536]",
+        "spark.driver.memory": f"{driver_heap}m",
+        "spark.executor.memory": "1536m",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": False,
+        "spark.ui.showConsoleProgress": False,
+        "spark.sql.shuffle.partitions": 8,
+        "spark.default.parallelism": cores,
+        "spark.databricks.delta.snapshotPartitions": 1,
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": 1024,
+        "spark.executor.extraJavaOptions": "-XX:+UseParallelGC -Xss4m",
+        "spark.pyspark.python": sys.executable,
+        "spark.executorEnv.PYTHONPATH": str(ROOT),
+    }
+    return session(**settings)
 
 
 def line(lake: Lake, files: Path, timed: Callable[[str, Callable[[], Any]], Any]) -> int:
@@ -139,8 +139,8 @@ def line(lake: Lake, files: Path, timed: Callable[[str, Callable[[], Any]], Any]
     config = load(overrides=["engine.kind=rules", "refine.wave_texts=20000"])
     summary = timed("ingest", lambda: pipeline.ingest(lake, "c4", [str(files)], settings=config.ingest))
     for item in config.passes:
-        timed(f"refine {item.name}", lambda item=item: pipeline.refine(lake, item.name, config=config))
-        timed(f"apply {item.name}", lambda item=item: pipeline.apply(lake, item.name, config=config))
+        timed(f"refine {item.name}", partial(pipeline.refine, lake, item.name, config=config))
+        timed(f"apply {item.name}", partial(pipeline.apply, lake, item.name, config=config))
     return int(summary.documents)
 
 

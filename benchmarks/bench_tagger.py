@@ -35,7 +35,7 @@ def main() -> None:
         source = Path(folder) / "pages.parquet"
         pq.write_table(pa.table({"text": pages}), source)
         settings = config.load(overrides=["ingest.url_column=null", "passes=[{name: chunk, profile: tiny-chunk}]"])
-        spark = session(**{"spark.master": f"local[{asked.cores}]"})
+        spark = session(spark_master=f"local[{asked.cores}]")
         lake = Lake.open(spark, str(Path(folder) / "lake"))
         ingest(lake, "parquet", [str(source)], settings=settings.ingest)
         began = time.perf_counter()

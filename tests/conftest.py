@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
 SHARED = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data"))
 
-SPARK_SETTINGS = {
+SPARK_SETTINGS: dict[str, Any] = {
     "spark.master": "local[2]",
     "spark.driver.memory": "2g",
     # Small plans: compiling them costs more than interpreting them, and the tests run nothing else. Most of what is
@@ -37,7 +37,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     warehouse = tmp_path_factory.mktemp("warehouse")
-    live = session(**SPARK_SETTINGS, **{"spark.sql.warehouse.dir": str(warehouse)})
+    live = session(**SPARK_SETTINGS, spark_sql_warehouse_dir=str(warehouse))
     yield live
     live.stop()
 

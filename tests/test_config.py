@@ -168,7 +168,7 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
     settings = TransformersSettings(model="m")
     assert {settings: 1}[pickle.loads(pickle.dumps(settings))] == 1
     with pytest.raises(ValueError, match="frozen"):
-        settings.batch_size = 2  # type: ignore[misc]  # what is tested
+        settings.batch_size = 2  # what is tested
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +30,12 @@ HERE = MlflowSettings(experiment="prox")
 
 
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """Point MLflow at an empty store in a folder; newer versions want to be told that it may be one."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path / 'mlflow'}")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    return mlflow.MlflowClient()
+    store: MlflowClient = mlflow.MlflowClient()
+    return store
 
 
 def runs(client: MlflowClient, name: str = "prox") -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StructType
 
 from prox_spark import passes, pipeline
 from prox_spark.audit.verify import verify
@@ -17,13 +18,13 @@ from prox_spark.lake.tables import Lake
 from prox_spark.stages.verify import other_than_parsed, placed, reparsed, replayed
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from prox_spark.config import Config
 
 pytestmark = pytest.mark.spark
 
-TAMPERINGS: dict[str, Column | str] = {
+TAMPERINGS = {
     "text": "concat(text, '!')",
     "text_sha256": "sha2('other', 256)",
     "outcome": "'failed'",
@@ -58,6 +59,13 @@ def test_a_lake_of_random_documents_and_programs_verifies_in_every_version(
     assert (newest.findings, newest.documents) == ((), 80)
     assert (third.findings, third.documents) == ((), 80)
     assert newest.programs >= 80
+
+
+def chunk_type(programs: DataFrame) -> StructType:
+    """Give the type of one chunk of the table `programs`."""
+    kind = programs.schema["chunks"].dataType
+    assert isinstance(kind, ArrayType) and isinstance(kind.elementType, StructType)
+    return kind.elementType
 
 
 def test_any_single_tampering_with_a_row_is_found_and_no_other_row_is_blamed(lake: Lake) -> None:
@@ -113,10 +121,10 @@ def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other
     one, two = (row[0] for row in programs.select("text_sha256").limit(2).collect())
     drop = "array(named_struct('op', 'drop_doc', 'line_start', NULL, 'line_end', NULL, 'source', NULL, 'target', NULL))"
     for column, key, value in (("completion", one, "'remove_lines(0, 7)'"), ("ops", two, drop)):
-        kind = programs.schema["chunks"].dataType.elementType[column].dataType.simpleString()
+        kind = chunk_type(programs)[column].dataType.simpleString()
         fields = ", ".join(
             f"'{name}', " + (f"CAST({value} AS {kind})" if name == column else f"c.{name}")
-            for name in programs.schema["chunks"].dataType.elementType.fieldNames()
+            for name in chunk_type(programs).fieldNames()
         )
         changed = F.when(F.col("text_sha256") == key, F.expr(f"transform(chunks, c -> named_struct({fields}))"))
         programs = programs.withColumn("chunks", changed.otherwise(F.col("chunks")))
@@ -134,7 +142,7 @@ def test_verify_finds_what_somebody_did_to_the_tables(lake: Lake) -> None:
         f"UPDATE {lake.name('programs')} SET chunks = transform(chunks, c -> named_struct("
         + ", ".join(
             f"'{name}', " + ("array()" if name == "ops" else f"c.{name}")
-            for name in lake.read("programs").schema["chunks"].dataType.elementType.fieldNames()
+            for name in chunk_type(lake.read("programs")).fieldNames()
         )
         + f")) WHERE text_sha256 = '{program['text_sha256']}' AND pass_name = '{program['pass_name']}'"
     )

@@ -35,7 +35,7 @@ def main(location: str, pages: str, answers: str, what: str = "all") -> None:
     config = configuration.load(
         overrides=["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=20"]
     )
-    spark = session(brief=True, **{"spark.master": "local[2,2]", "spark.driver.memory": "1g"})
+    spark = session(brief=True, spark_master="local[2,2]", spark_driver_memory="1g")
     print("ready", flush=True)
     lake = Lake.open(spark, location)
     if what in ("all", "ingest"):

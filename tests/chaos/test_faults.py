@@ -150,7 +150,8 @@ def test_two_commands_at_once_both_succeed_or_one_says_why(
     corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], tmp_path: Path
 ) -> None:
     expected, _ = undisturbed
-    for pair in (("all", "all"), ("ingest", "all"), ("run", "run")):
+    pairs: tuple[tuple[str, str], ...] = (("all", "all"), ("ingest", "all"), ("run", "run"))
+    for pair in pairs:
         lake = tmp_path / "-".join(pair)
         if pair[0] == "run":
             assert Command(lake, corpus, "ingest").wait()[0] == 0

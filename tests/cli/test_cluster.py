@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -52,7 +53,7 @@ def test_a_good_executor_has_no_problems_and_shows_what_it_has() -> None:
         ({"gpus": ()}, "Spark hands out no GPU"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, object], told: str) -> None:
+def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, Any], told: str) -> None:
     assert any(told in line for line in problems(replace(GOOD, **changes), ["vllm"], "3.12"))
 
 

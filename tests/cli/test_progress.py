@@ -7,8 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from prox_spark.cli.progress import Reporter, duration, numbers
+from prox_spark.cli.progress import Reporter, numbers
 from prox_spark.pipeline import Step
+from prox_spark.report.numbers import duration
 
 
 class Clock:

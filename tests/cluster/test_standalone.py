@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         assert found is not None
         workers = start("one", "worker", found[0]), start("two", "worker", found[0])
         for worker in workers:
-            until(lambda worker=worker: worker.said("Successfully registered"), "the start of a worker")
+            until(partial(worker.said, "Successfully registered"), "the start of a worker")
         yield Cluster(found[0], workers, tmp_path, environ)
 
 

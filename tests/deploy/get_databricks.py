@@ -32,7 +32,7 @@ def main() -> None:
             "-ldflags",
             f"-X {MODULE}/internal/build.buildVersion={VERSION[1:]}",
             "-o",
-            target,
+            str(target),
             ".",
         ]
         subprocess.run(command, cwd=Path(folder, f"{MODULE}@{VERSION}"), env=environ, check=True)

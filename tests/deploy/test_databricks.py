@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from prox_spark.cli.entry import commands
+from prox_spark.cli import commands
 from prox_spark.config import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -38,7 +38,8 @@ class Workspace(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urlparse(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, said = 200, {}
+        status = 200
+        said: dict[str, object] = {}
         if url.path.endswith("/scim/v2/Me"):
             said = {"id": "1", "userName": "ada.lovelace@example.com"}
         elif url.path.endswith("/workspace/mkdirs"):

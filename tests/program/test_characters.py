@@ -11,26 +11,26 @@ from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, WORD, 
 from prox_spark.program.words import count_words
 
 
-def test_whitespace_is_exactly_what_python_splits_at():
+def test_whitespace_is_exactly_what_python_splits_at() -> None:
     spaces = {chr(code) for code in range(0x110000) if chr(code).isspace()}
     assert set(characters(WHITESPACE)) == spaces
     assert spaces == {chr(code) for code in range(0x110000) if f"a{chr(code)}b".split() != [f"a{chr(code)}b"]}
 
 
 @pytest.mark.parametrize("ranges", [WHITESPACE, WORD, UNSPACED, RESERVED])
-def test_ranges_are_sorted_and_apart(ranges):
+def test_ranges_are_sorted_and_apart(ranges: tuple[tuple[int, int], ...]) -> None:
     edges = [edge for pair in ranges for edge in pair]
     assert all(first <= last for first, last in ranges)
     assert edges == sorted(edges)
     assert len(characters(ranges)) == len(set(characters(ranges)))
 
 
-def test_no_character_is_in_two_classes():
+def test_no_character_is_in_two_classes() -> None:
     classes = [set(characters(ranges)) for ranges in (WHITESPACE, WORD, UNSPACED, RESERVED)]
     assert sum(map(len, classes)) == len(set().union(*classes))
 
 
-def test_word_characters_are_letters_marks_and_digits():
+def test_word_characters_are_letters_marks_and_digits() -> None:
     assigned = [c for c in characters(WORD) if unicodedata.category(c) != "Cn"]
     assert [c for c in assigned if unicodedata.category(c)[0] not in "LMN"] == ["_"]
     assert all(c in set(characters(WORD)) for c in "aZ09_éßøñŁğ\u0301αЖ\u05d0\u0645\u0915\u0b85\u10d0\uac00\u1234")
@@ -38,13 +38,13 @@ def test_word_characters_are_letters_marks_and_digits():
 
 
 @pytest.mark.parametrize("ranges", [WHITESPACE, WORD, UNSPACED, RESERVED])
-def test_the_python_class_matches_its_characters_only(ranges):
+def test_the_python_class_matches_its_characters_only(ranges: tuple[tuple[int, int], ...]) -> None:
     pattern = re.compile(f"[{regex_class(ranges)}]")
     members = set(characters(ranges))
     assert all((pattern.match(chr(code)) is not None) == (chr(code) in members) for code in range(0x40000))
 
 
-def test_the_java_class_is_ascii_and_has_the_same_ranges():
+def test_the_java_class_is_ascii_and_has_the_same_ranges() -> None:
     java = regex_class(UNSPACED, "java")
     numbers = [int(digits, 16) for digits in re.findall(r"\\(?:u|x\{)([0-9a-f]+)", java)]
     assert java.isascii() and numbers == [edge for pair in UNSPACED for edge in pair]
@@ -66,5 +66,5 @@ def test_the_java_class_is_ascii_and_has_the_same_ranges():
         ("a\u200bb", 1),
     ],
 )
-def test_words_are_counted_in_every_script(text, words):
+def test_words_are_counted_in_every_script(text: str, words: int) -> None:
     assert count_words(text) == words

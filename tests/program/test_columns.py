@@ -9,19 +9,32 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from support.executions import CASES, Case, as_execution, chunk_row, disagreements, execute_in_jvm, run
 from support.language_cases import language_cases
 from support.random_programs import TEXT, random_program
 
 from prox_spark.lake import schema
-from prox_spark.program import ChunkProgram, Operation, Policy, chunk_program, columns, count_words, execute_operations
+from prox_spark.program import (
+    ChunkProgram,
+    Level,
+    Mode,
+    Operation,
+    Policy,
+    chunk_program,
+    columns,
+    count_words,
+    execute_operations,
+)
 from prox_spark.program.characters import RESERVED, UNSPACED, WHITESPACE, characters
 from prox_spark.program.columns_words import literal
+from prox_spark.program.operations import OperationName
 
 pytestmark = pytest.mark.spark
 
@@ -73,11 +86,11 @@ NUMBERS = (None, -1, 0, 1, 2, 3, 5, 8, 13, 40, 2**31 - 1)
 
 
 @pytest.fixture(params=[False, True], ids=["expressions", "compiled"])
-def compiled(request) -> bool:
+def compiled(request: pytest.FixtureRequest) -> bool:
     """Say whether the accelerator executes; it is loaded then."""
     if request.param:
         request.getfixturevalue("loaded_accelerator")
-    return request.param
+    return bool(request.param)
 
 
 def random_text(chance: random.Random) -> str:
@@ -101,7 +114,7 @@ def random_string(chance: random.Random, text: str) -> str | None:
     return chance.choice(WORDS) if kind < 0.85 else chance.choice((*ODD, *SPACES, "Home of", "\n", "中文 x"))
 
 
-def random_operation(chance: random.Random, text: str, names: tuple[str, ...]) -> Operation:
+def random_operation(chance: random.Random, text: str, names: tuple[OperationName, ...]) -> Operation:
     name = chance.choice(names)
     if name == "remove_lines":
         start = chance.choice(NUMBERS)
@@ -122,7 +135,7 @@ def random_case(chance: random.Random) -> Case:
     count = text.count("\n") + 1
     edges = sorted({0, count, *(chance.randrange(count + 1) for _ in range(chance.choice((0, 0, 1, 3))))})
     scopes = [(start, end - 1) for start, end in pairwise(edges)]
-    names = chance.choice(
+    names: tuple[OperationName, ...] = chance.choice(
         (
             ("remove_lines",),
             ("normalize",),
@@ -160,14 +173,18 @@ def random_cases(seed: int, count: int) -> list[Case]:
 
 @pytest.mark.parametrize("level", ["chunk", "document"])
 @pytest.mark.parametrize("policy", POLICIES, ids=["strict", "reference", "lenient", "severe"])
-def test_random_programs_on_hostile_texts_end_as_in_the_twin(spark, level, policy, compiled):
+def test_random_programs_on_hostile_texts_end_as_in_the_twin(
+    spark: SparkSession, level: Level, policy: Policy, compiled: bool
+) -> None:
     cases = random_cases(seed=len(level), count=1500)
     assert disagreements(spark, cases, level=level, policy=policy, compiled=compiled) == []
 
 
 @pytest.mark.parametrize("level", ["chunk", "document"])
 @pytest.mark.parametrize("policy", POLICIES, ids=["strict", "reference", "lenient", "severe"])
-def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(spark, level, policy, compiled):
+def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(
+    spark: SparkSession, level: Level, policy: Policy, compiled: bool
+) -> None:
     cases = random_cases(seed=40, count=300)
     expected = [execute_operations(text, chunks, level=level, policy=policy) for text, chunks in cases]
     known = [one.words_before if number % 3 else None for number, one in enumerate(expected)]
@@ -176,14 +193,14 @@ def test_words_that_are_known_give_the_same_numbers_as_words_that_are_counted(sp
 
 
 @pytest.mark.usefixtures("loaded_accelerator")
-def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark):
+def test_the_compiled_counter_counts_bytes_that_are_no_utf_8_as_words(spark: SparkSession) -> None:
     broken = ("C3", "E2 80", "F0 9F", "80", "FF", "61 20 F7 BF BF BF 20 62")
     given = [(bytes.fromhex(value),) for value in broken]
     frame = spark.createDataFrame(given, "raw binary").selectExpr("CAST(raw AS STRING) AS text")
     assert [row.words for row in frame.select(columns.words("text", compiled=True)).collect()] == [1, 1, 1, 1, 1, 3]
 
 
-def test_reserved_characters_are_refused_and_their_neighbours_are_not(spark, compiled):
+def test_reserved_characters_are_refused_and_their_neighbours_are_not(spark: SparkSession, compiled: bool) -> None:
     codes = [code for start, end in RESERVED for code in (start - 1, start, end, end + 1)]
     texts = [f"Home of {chr(code)} pages" for code in (*codes, 0xFDFA)]
     cases = [(text, [chunk_program(None, 'normalize("Home of", "Home")')]) for text in texts]
@@ -193,7 +210,7 @@ def test_reserved_characters_are_refused_and_their_neighbours_are_not(spark, com
 
 
 @BOTH
-def test_random_completions_end_as_in_the_twin(spark, mode, compiled):
+def test_random_completions_end_as_in_the_twin(spark: SparkSession, mode: Mode, compiled: bool) -> None:
     chance = random.Random(5)
     cases = [(TEXT, [chunk_program(None, random_program(chance))]) for _ in range(1000)]
     assert disagreements(spark, cases, level="chunk", policy=Policy(mode=mode), compiled=compiled) == []
@@ -227,7 +244,7 @@ def generated_cases(draw: st.DrawFn) -> Case:
 
 
 @BOTH
-def test_generated_texts_and_programs_end_as_in_the_twin(spark, mode, compiled):
+def test_generated_texts_and_programs_end_as_in_the_twin(spark: SparkSession, mode: Mode, compiled: bool) -> None:
     # One Spark job for an example would take minutes: each example is a batch.
     @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(generated_cases(), min_size=40, max_size=80))
@@ -238,7 +255,9 @@ def test_generated_texts_and_programs_end_as_in_the_twin(spark, mode, compiled):
 
 
 @BOTH
-def test_the_reference_cases_end_as_in_the_twin_and_in_reference_mode_as_published(spark, reference_cases, mode):
+def test_the_reference_cases_end_as_in_the_twin_and_in_reference_mode_as_published(
+    spark: SparkSession, reference_cases: list[dict[str, Any]], mode: Mode
+) -> None:
     assert len(reference_cases) in (400, 4000)
     cases = [(row["text"], [chunk_program(None, row["program"])]) for row in reference_cases]
     executed = execute_in_jvm(spark, cases, level="chunk", policy=Policy(mode=mode))
@@ -249,7 +268,7 @@ def test_the_reference_cases_end_as_in_the_twin_and_in_reference_mode_as_publish
         assert [execution.text or "" for execution in executed] == [row["expected"] for row in reference_cases]
 
 
-def test_the_language_cases_give_what_their_files_say(spark, compiled):
+def test_the_language_cases_give_what_their_files_say(spark: SparkSession, compiled: bool) -> None:
     groups = defaultdict(list)
     for case in language_cases():
         groups[case.level, case.policy].append(case)
@@ -260,7 +279,7 @@ def test_the_language_cases_give_what_their_files_say(spark, compiled):
         assert written == {case.name: case.expected for case in cases}
 
 
-def test_lines_end_at_line_feeds_only_where_java_sees_more_line_ends(spark):
+def test_lines_end_at_line_feeds_only_where_java_sees_more_line_ends(spark: SparkSession) -> None:
     text = "one\x85two\u2028three\rfour\x0bfive\x0csix\x1cseven\nthe end\nlast"
     [kept] = execute_in_jvm(
         spark, [(text, [chunk_program(None, "remove_lines(1, 1)")])], level="chunk", policy=Policy()
@@ -270,7 +289,7 @@ def test_lines_end_at_line_feeds_only_where_java_sees_more_line_ends(spark):
     assert java > len(text.split("\n"))
 
 
-def test_words_end_at_pythons_whitespace_which_is_not_javas(spark):
+def test_words_end_at_pythons_whitespace_which_is_not_javas(spark: SparkSession) -> None:
     texts = [f"one{space}two" for space in (*characters(WHITESPACE), "\u200b", "\u180e", "\ufeff", "\x00")]
     frame = spark.createDataFrame(list(enumerate(texts)), "number int, text string")
     java = F.size(F.split("text", r"\s+"))
@@ -281,7 +300,9 @@ def test_words_end_at_pythons_whitespace_which_is_not_javas(spark):
     assert {"one\x85two", "one\xa0two", "one\u2028two", "one\x1ctwo", "one\u3000two"} <= set(differ)
 
 
-def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spark, compiled):
+def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(
+    spark: SparkSession, compiled: bool
+) -> None:
     edges = [chr(code) for pair in (*WHITESPACE, *UNSPACED) for end in pair for code in (end - 1, end, end + 1)]
     alphabet = [*edges, *"abcde", *[" "] * len(edges), "\ufdef"]
     chance = random.Random(3)
@@ -294,10 +315,10 @@ def test_every_whitespace_and_every_unspaced_character_counts_as_in_the_twin(spa
 
 
 @pytest.fixture(params=[("true", "true"), ("true", "false"), ("false", "true"), ("false", "false")])
-def parser_settings(spark, request) -> Iterator[None]:
+def parser_settings(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[None]:
     """Switch ANSI mode and escaped string literals, and put back what was set before."""
     names = ("spark.sql.ansi.enabled", "spark.sql.parser.escapedStringLiterals")
-    before = [spark.conf.get(name) for name in names]
+    before = [str(spark.conf.get(name)) for name in names]
     for name, value in zip(names, request.param, strict=True):
         spark.conf.set(name, value)
     yield
@@ -306,7 +327,7 @@ def parser_settings(spark, request) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("parser_settings")
-def test_no_setting_of_the_parser_changes_a_result(spark):
+def test_no_setting_of_the_parser_changes_a_result(spark: SparkSession) -> None:
     cases = random_cases(seed=9, count=150)
     for policy in POLICIES[:2]:
         assert disagreements(spark, cases, level="chunk", policy=policy) == []
@@ -314,7 +335,9 @@ def test_no_setting_of_the_parser_changes_a_result(spark):
 
 @BOTH
 @pytest.mark.parametrize("level", ["chunk", "document"])
-def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level, compiled):
+def test_a_null_text_gives_nulls_and_null_programs_do_nothing(
+    spark: SparkSession, mode: Mode, level: Level, compiled: bool
+) -> None:
     text = "one two three four five six seven eight nine ten eleven"
     empty = dict.fromkeys(schema.CHUNK.names)
     hollow = empty | {"ops": [None, (None,) * 5], "reference_ops": [None, (None,) * 5], "completion": "keep_doc()"}
@@ -338,20 +361,20 @@ def test_a_null_text_gives_nulls_and_null_programs_do_nothing(spark, mode, level
     assert all(fate.status == "rejected" for fate in made[6].ops if mode == "strict")
 
 
-def test_the_result_has_the_types_of_the_tables(spark, compiled):
+def test_the_result_has_the_types_of_the_tables(spark: SparkSession, compiled: bool) -> None:
     frame = spark.createDataFrame([], CASES)
     for level in ("chunk", "document"):
         for mode in ("strict", "reference"):
             policy = Policy(mode=mode)
             execution = columns.execute("text", "chunks", level=level, policy=policy, compiled=compiled)
             made = frame.select(execution.alias("x"))
-            fields = {field.name: field.dataType.simpleString() for field in made.schema["x"].dataType}
+            fields = {field.name: field.dataType.simpleString() for field in made.select("x.*").schema}
             assert fields == {name: schema.CORPUS[name].dataType.simpleString() for name in fields}
             assert list(fields) == ["text", "outcome", "reason", "ops", "words_before", "words_after"]
 
 
 @BOTH
-def test_only_functions_that_spark_4_0_has_are_used(spark, mode):
+def test_only_functions_that_spark_4_0_has_are_used(spark: SparkSession, mode: Mode) -> None:
     for level in ("chunk", "document"):
         text = columns.execution_sql(level, Policy(mode=mode))
         names = set(re.findall(r"\b([a-z_0-9]+)\(", text)) - {"in", "and", "or"}
@@ -363,7 +386,7 @@ def test_only_functions_that_spark_4_0_has_are_used(spark, mode):
             assert (int(since[1]), int(since[2])) <= (4, 0), name
 
 
-def test_a_program_that_edits_nothing_splits_nothing_and_searches_nothing(spark):
+def test_a_program_that_edits_nothing_splits_nothing_and_searches_nothing(spark: SparkSession) -> None:
     """A text that is only kept is read once, to count its words: its line ends are never looked for."""
     cases = [("line\n" * 5, [chunk_program(None, "keep_doc()")])]
     [execution] = execute_in_jvm(spark, cases, level="chunk", policy=Policy())
@@ -383,7 +406,7 @@ def test_a_program_that_edits_nothing_splits_nothing_and_searches_nothing(spark)
         " " * 400_000,
     ],
 )
-def test_time_is_linear_in_hostile_texts(spark, text, compiled):
+def test_time_is_linear_in_hostile_texts(spark: SparkSession, text: str, compiled: bool) -> None:
     lines = text.count("\n") + 1
     program = "\n".join(f"remove_lines({line}, {line})" for line in range(0, min(lines, 600), 2))
     cases = [(text, [chunk_program(None, program + '\nnormalize("aa")\nnormalize("中")')])]
@@ -393,7 +416,7 @@ def test_time_is_linear_in_hostile_texts(spark, text, compiled):
     assert time.perf_counter() - started < 30
 
 
-def test_a_replacement_that_would_fill_the_memory_is_left_out(spark):
+def test_a_replacement_that_would_fill_the_memory_is_left_out(spark: SparkSession) -> None:
     bomb = Operation("normalize", source="a", target="a" * 16)
     text = "a " * 1000
     cases = [(text, [ChunkProgram(reference_operations=(bomb,) * 6)])]
@@ -401,7 +424,7 @@ def test_a_replacement_that_would_fill_the_memory_is_left_out(spark):
 
 
 @BOTH
-def test_apply_program_executes_operations_for_the_whole_document(spark, mode):
+def test_apply_program_executes_operations_for_the_whole_document(spark: SparkSession, mode: Mode) -> None:
     text = "\n".join(f"line {number} of the text with more words" for number in range(6))
     operations = (Operation("remove_lines", 1, 2), Operation("normalize", source="more words", target="words"))
     program = ChunkProgram(operations=operations, reference_operations=operations)
@@ -418,7 +441,7 @@ def test_apply_program_executes_operations_for_the_whole_document(spark, mode):
     assert made is not None and "line 1" not in made
 
 
-def test_apply_program_reads_fields_by_name_and_keeps_operations_in_their_scope(spark):
+def test_apply_program_reads_fields_by_name_and_keeps_operations_in_their_scope(spark: SparkSession) -> None:
     frame = spark.createDataFrame([("a b\nc d\ne f",)], "text string")
     one = "named_struct('line_end', 2L, 'line_start', 1L, 'op', 'remove_lines')"
     lines = "'line_start', 0, 'line_end', 9, 'scope_start', 0, 'scope_end', 1"
@@ -434,7 +457,7 @@ def test_apply_program_reads_fields_by_name_and_keeps_operations_in_their_scope(
         assert frame.select(columns.apply_program("text", F.expr(ops))).first()[0] == expected
 
 
-def test_executing_the_fates_of_an_execution_again_gives_its_text(spark):
+def test_executing_the_fates_of_an_execution_again_gives_its_text(spark: SparkSession) -> None:
     policy = Policy(max_rejected_share=1.0)
     cases = random_cases(seed=21, count=600)
     execution = columns.execute("text", "chunks", policy=policy)
@@ -447,7 +470,7 @@ def test_executing_the_fates_of_an_execution_again_gives_its_text(spark):
         assert row.text == row.again
 
 
-def test_a_literal_is_the_same_string_under_every_setting(spark):
+def test_a_literal_is_the_same_string_under_every_setting(spark: SparkSession) -> None:
     for value in ("plain", "it's", "back\\slash", "\n", "\x00", "\ufdd0", "🙂", ""):
         for setting in ("true", "false"):
             spark.conf.set("spark.sql.parser.escapedStringLiterals", setting)
@@ -455,7 +478,7 @@ def test_a_literal_is_the_same_string_under_every_setting(spark):
     spark.conf.unset("spark.sql.parser.escapedStringLiterals")
 
 
-def test_results_do_not_depend_on_neighbours_in_the_same_job(spark):
+def test_results_do_not_depend_on_neighbours_in_the_same_job(spark: SparkSession) -> None:
     cases = random_cases(seed=30, count=40)
     execution = columns.execute("text", "chunks")
     together = run(spark, cases, execution)

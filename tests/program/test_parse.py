@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ DELETE = Operation("normalize", source="Home", target="")
 REPLACE = Operation("normalize", source="Home", target="Hut")
 
 
-def reasons(program: str, **settings: str) -> list[str]:
+def reasons(program: str, **settings: Any) -> list[str]:
     return [problem.reason for problem in parse(program, **settings).problems]
 
 
@@ -53,7 +54,7 @@ def reasons(program: str, **settings: str) -> list[str]:
         ("drop_doc()", Operation("drop_doc")),
     ],
 )
-def test_each_form_of_a_call_is_its_operation(line, operation):
+def test_each_form_of_a_call_is_its_operation(line: str, operation: Operation) -> None:
     assert parse(line) == Program((operation,))
 
 
@@ -111,24 +112,24 @@ def test_each_form_of_a_call_is_its_operation(line, operation):
         ("drop_doc().", "trailing_text"),
     ],
 )
-def test_each_broken_line_is_one_problem_with_its_reason(line, reason):
+def test_each_broken_line_is_one_problem_with_its_reason(line: str, reason: str) -> None:
     assert parse(line) == Program((), (Problem(0, reason, line),))
 
 
-def test_every_reason_is_given_by_some_line():
+def test_every_reason_is_given_by_some_line() -> None:
     lines = "prose\nf()\nremove_lines(1)\nremove_lines(a, 1)\nremove_lines(-1, 1)\nremove_lines(2, 1)\nf(\nkeep_doc() x"
     assert set(reasons(f"{lines}\nremove_lines(1")) == set(PROBLEM_REASONS)
 
 
-def test_blank_lines_comments_and_fences_are_nothing():
+def test_blank_lines_comments_and_fences_are_nothing() -> None:
     assert parse("\n  \n# remove_lines(0, 1)\n```python\n```\n;\n\u3000") == Program(())
 
 
-def test_a_fence_with_a_call_behind_it_is_not_skipped_in_silence():
+def test_a_fence_with_a_call_behind_it_is_not_skipped_in_silence() -> None:
     assert reasons("```remove_lines(2, 5)```") == ["not_an_operation"]
 
 
-def test_several_calls_on_a_line_are_parsed_each():
+def test_several_calls_on_a_line_are_parsed_each() -> None:
     assert parse("remove_lines(2, 5); keep_doc() drop_doc()").operations == (
         REMOVE,
         Operation("keep_doc"),
@@ -136,13 +137,13 @@ def test_several_calls_on_a_line_are_parsed_each():
     )
 
 
-def test_a_broken_call_leaves_the_others_on_its_line():
+def test_a_broken_call_leaves_the_others_on_its_line() -> None:
     program = parse("remove_lines(2, 5); remove_lines(start=7, end; remove_lines(5, 2); remove_lines(2, 5)")
     assert program.operations == (REMOVE, REMOVE)
     assert [problem.reason for problem in program.problems] == ["truncated", "reversed_range"]
 
 
-def test_text_behind_a_call_voids_that_call_only():
+def test_text_behind_a_call_voids_that_call_only() -> None:
     program = parse("remove_lines(2, 5) drop_doc() perhaps")
     assert program.operations == (REMOVE,)
     assert [problem.reason for problem in program.problems] == ["trailing_text"]
@@ -161,7 +162,7 @@ def test_text_behind_a_call_voids_that_call_only():
         ("remove_lines(0, 5)", "remove_lines(0, 5)"),
     ],
 )
-def test_a_string_is_text_with_its_escapes_decoded(written, source):
+def test_a_string_is_text_with_its_escapes_decoded(written: str, source: str) -> None:
     assert parse(f'normalize(source_str="{written}", target_str="")').operations[0].source == source
     assert parse(f"normalize('{written}')").operations[0].source == source
 
@@ -169,11 +170,11 @@ def test_a_string_is_text_with_its_escapes_decoded(written, source):
 @pytest.mark.parametrize(
     "source", ['He said "click" now', 'fun("Hello, world.")', '"', '""', 'a "b", "c"', 'ends with "', "it's"]
 )
-def test_quotes_that_the_model_forgot_to_escape_are_text(source):
+def test_quotes_that_the_model_forgot_to_escape_are_text(source: str) -> None:
     assert parse(f'normalize(source_str="{source}", target_str="")').operations[0].source == source
 
 
-def test_line_numbers_beyond_32_bits_are_clamped():
+def test_line_numbers_beyond_32_bits_are_clamped() -> None:
     program = parse(f"remove_lines(0, {'9' * 5000})\nremove_lines({MAX_LINE}, {MAX_LINE + 1})")
     assert [operation.line_end for operation in program.operations] == [MAX_LINE, MAX_LINE]
 
@@ -181,30 +182,30 @@ def test_line_numbers_beyond_32_bits_are_clamped():
 @pytest.mark.parametrize(
     "line", ["remove_li", "remove_lines", "ke", "``", "remove_lines(1", 'normalize("a', "keep_doc() ke"]
 )
-def test_a_last_line_that_the_token_limit_cut_is_truncated(line):
+def test_a_last_line_that_the_token_limit_cut_is_truncated(line: str) -> None:
     program = parse(f"remove_lines(2, 5)\n{line}", finish_reason="length")
     assert program.operations[0] == REMOVE
     assert [problem.reason for problem in program.problems] == ["truncated"]
 
 
-def test_the_token_limit_says_nothing_about_complete_lines():
+def test_the_token_limit_says_nothing_about_complete_lines() -> None:
     assert reasons("prose\nremove_lines(2, 5)", finish_reason="length") == ["not_an_operation"]
     assert reasons("prose\n", finish_reason="length") == ["not_an_operation"]
     assert parse("remove_lines(2, 5)", finish_reason="length").operations == (REMOVE,)
     assert parse("remove_lines(2, 5) remo", finish_reason="length").operations == (REMOVE,)
 
 
-def test_line_ends_of_all_systems_separate_lines():
+def test_line_ends_of_all_systems_separate_lines() -> None:
     assert reasons("a\r\nb\rc\nd") == ["not_an_operation"] * 4
     assert [problem.line for problem in parse("a\r\nb\rc\nd").problems] == [0, 1, 2, 3]
 
 
-def test_a_problem_keeps_200_characters_of_its_line():
+def test_a_problem_keeps_200_characters_of_its_line() -> None:
     assert parse("x" * 1000).problems[0].text == "x" * 200
 
 
 @given(st.text())
-def test_parse_never_raises_and_passes_no_line_in_silence(completion):
+def test_parse_never_raises_and_passes_no_line_in_silence(completion: str) -> None:
     for finish_reason in (None, "length"):
         program = parse(completion, finish_reason=finish_reason)
         assert all(problem.reason in PROBLEM_REASONS for problem in program.problems)
@@ -235,7 +236,7 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(PARTS).map("".join))
-def test_every_line_that_says_something_gives_an_operation_or_a_problem(line):
+def test_every_line_that_says_something_gives_an_operation_or_a_problem(line: str) -> None:
     line = line.replace("\n", "").replace("\r", "")
     program = parse(line)
     says_something = line.strip(" ;") and not line.strip(" ;").startswith("#")
@@ -243,7 +244,7 @@ def test_every_line_that_says_something_gives_an_operation_or_a_problem(line):
 
 
 @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), st.sampled_from("\"'"))
-def test_any_string_survives_escaping(source, quote):
+def test_any_string_survives_escaping(source: str, quote: str) -> None:
     escaped = source.replace("\\", "\\\\").replace(quote, "\\" + quote)
     operations = parse(f"normalize({quote}{escaped}{quote}, {quote}{quote})").operations
     assert operations == (Operation("normalize", source=source, target=""),)
@@ -268,18 +269,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_parsing_takes_linear_time(name):
+def test_parsing_takes_linear_time(name: str) -> None:
     started = time.process_time()
     parse(HOSTILE[name])
     assert time.process_time() - started < 5  # a quadratic rule would take minutes
 
 
-def test_a_line_of_ten_megabytes_is_parsed():
+def test_a_line_of_ten_megabytes_is_parsed() -> None:
     program = parse('normalize("' + "a b " * 2_500_000 + '")')
     assert len(program.operations[0].source or "") == 10_000_000
 
 
-def test_the_grammar_in_the_docstring_names_exactly_what_is_parsed():
+def test_the_grammar_in_the_docstring_names_exactly_what_is_parsed() -> None:
     grammar = parse_module.__doc__ or ""
     calls = set(re.findall(r"(\w+)\(", grammar.split("separator = ")[1].split("Models forget")[0]))
     assert calls == {*parse_module._VERDICTS, *parse_module._PARAMETERS}
@@ -288,6 +289,6 @@ def test_the_grammar_in_the_docstring_names_exactly_what_is_parsed():
         assert all(re.search(rf"\b{keyword}\b", line) for keyword in places)
 
 
-def test_the_token_table_is_patterns_without_nested_repetition():
+def test_the_token_table_is_patterns_without_nested_repetition() -> None:
     for rule in TOKEN_RULES.values():
         assert not re.search(r"[*+]\)[*+]", rule.pattern)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from prox_spark.program import Operation, Policy, chunk_program, execute, execute_operations, parse, parse_reference
@@ -10,7 +12,7 @@ from prox_spark.program.reference import GROWTH_FACTOR, GROWTH_FLOOR, count_erro
 LONG = "\n".join(f"line {number} of the page with ten words in it" for number in range(40))
 
 
-def test_all_reference_cases_agree_in_text_and_errors(reference_cases):
+def test_all_reference_cases_agree_in_text_and_errors(reference_cases: list[dict[str, Any]]) -> None:
     wrong = []
     for row, case in enumerate(reference_cases):
         execution = execute(case["text"], case["program"], mode="reference")
@@ -65,17 +67,19 @@ def strings(source: str, target: str | None) -> Operation:
         ("prose", [], 0),
     ],
 )
-def test_each_line_is_read_as_the_published_parser_reads_it(line, operations, errors):
+def test_each_line_is_read_as_the_published_parser_reads_it(
+    line: str, operations: tuple[Operation, ...], errors: int
+) -> None:
     assert parse_reference(line) == (tuple(operations), errors)
     assert len(parse(line, mode="reference").problems) == errors
 
 
-def test_blanks_are_stripped_around_the_program_but_not_around_its_lines():
+def test_blanks_are_stripped_around_the_program_but_not_around_its_lines() -> None:
     program = "  remove_lines(a=1, b=1)\n  remove_lines(a=2, b=2)\nremove_lines(a=3, b=3)\t"
     assert parse_reference(program)[0] == (lines(1, 1), lines(3, 3))
 
 
-def test_numbers_are_clamped_to_32_bits():
+def test_numbers_are_clamped_to_32_bits() -> None:
     assert parse_reference("remove_lines(a=-99999999999, b=99999999999)")[0] == (lines(-(2**31) + 1, 2**31 - 1),)
 
 
@@ -93,11 +97,11 @@ def test_numbers_are_clamped_to_32_bits():
         ("remove_lines(all=True)", 0),
     ],
 )
-def test_ranges_outside_the_text_are_errors_after_merging(program, errors):
+def test_ranges_outside_the_text_are_errors_after_merging(program: str, errors: int) -> None:
     assert count_errors(LONG, [chunk_program(None, program)]) == errors
 
 
-def test_programs_of_all_chunks_are_executed_once_on_the_whole_text():
+def test_programs_of_all_chunks_are_executed_once_on_the_whole_text() -> None:
     chunks = [chunk_program(None, program) for program in ("remove_lines(a=0, b=0) ", ' normalize(x="page", y="P")')]
     execution = execute_operations(LONG, chunks, policy=Policy(mode="reference"))
     joined = execute(LONG, 'remove_lines(a=0, b=0)\nnormalize(x="page", y="P")', mode="reference")
@@ -105,7 +109,7 @@ def test_programs_of_all_chunks_are_executed_once_on_the_whole_text():
     assert (execution.text, execution.outcome) == (joined.text, "edited")
 
 
-def test_too_many_errors_give_the_text_back_and_refuse_what_was_done():
+def test_too_many_errors_give_the_text_back_and_refuse_what_was_done() -> None:
     execution = execute(LONG, "remove_lines(a=0, b=3)\nremove_lines\nremove_lines", mode="reference")
     assert (execution.text, execution.outcome, execution.reason) == (LONG, "kept", "too_many_errors")
     assert [(fate.status, fate.reason, fate.found) for fate in execution.operations] == [
@@ -123,13 +127,13 @@ def test_too_many_errors_give_the_text_back_and_refuse_what_was_done():
         ("remove_lines(a=2, b=39)\nremove_lines\nremove_lines", "too_many_errors"),
     ],
 )
-def test_thresholds_are_those_published(program, reason):
+def test_thresholds_are_those_published(program: str, reason: str | None) -> None:
     assert execute(LONG, program, mode="reference").reason == reason
     ten_lines = "\n".join(LONG.split("\n")[:10])
     assert execute(ten_lines, "remove_lines(a=1, b=9)", mode="reference").reason == "too_few_words"
 
 
-def test_every_operation_has_its_fate():
+def test_every_operation_has_its_fate() -> None:
     program = "\n".join(
         [
             'normalize(x="page", y="P")',
@@ -154,21 +158,21 @@ def test_every_operation_has_its_fate():
 
 
 @pytest.mark.parametrize("answer", ["drop_doc()", "keep_doc() # do not drop", "Backdrop analysis: keep"])
-def test_a_document_is_dropped_wherever_the_answer_says_drop(answer):
+def test_a_document_is_dropped_wherever_the_answer_says_drop(answer: str) -> None:
     assert execute(LONG, answer, mode="reference", level="document").reason == "drop_doc"
 
 
 @pytest.mark.parametrize("answer", ["keep_doc()", "DROP_DOC()", "", "gibberish"])
-def test_a_document_is_kept_by_every_other_answer(answer):
+def test_a_document_is_kept_by_every_other_answer(answer: str) -> None:
     assert execute(LONG, answer, mode="reference", level="document").outcome == "kept"
 
 
-def test_a_text_without_words_is_kept():
+def test_a_text_without_words_is_kept() -> None:
     execution = execute(" \n\t\n", "remove_lines(a=0, b=0)", mode="reference")
     assert (execution.text, execution.outcome) == (" \n\t\n", "kept")
 
 
-def test_growth_ends_before_it_costs_memory():
+def test_growth_ends_before_it_costs_memory() -> None:
     text = "a word " * 1000
     program = 'normalize(source_str="a", target_str="aaaaaaaaaaaaaaaa")\n' * 13
     execution = execute(text, program, mode="reference")

@@ -14,7 +14,7 @@ HOSTILE = st.text(alphabet="\"'\\,;()=# \t\n\r\x00\x0b\x1b\x85\u2028\ufdd0ntux01
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))  # half of a surrogate pair is no text
 STRINGS = HOSTILE | ANY_TEXT | st.sampled_from(['", target_str="', '")', "```", "keep_doc()", "\\", "\\u0041", '\\"'])
 
-VERDICTS = st.sampled_from(["keep_doc", "drop_doc", "keep_chunk"]).map(Operation)
+VERDICTS = st.sampled_from([Operation("keep_doc"), Operation("drop_doc"), Operation("keep_chunk")])
 REMOVALS = st.tuples(st.integers(0, MAX_LINE), st.integers(0, MAX_LINE)).map(
     lambda lines: Operation("remove_lines", min(lines), max(lines))
 )

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.source_files import line, read, reasons, texts, write
@@ -22,7 +23,7 @@ class Named:
     id_column: str | None = None
 
 
-def ids(path: str, source: str = "c4", **options: str) -> list[str | None]:
+def ids(path: str, source: str = "c4", **options: Any) -> list[str | None]:
     return [record.doc_id for record in read(path, source, **options)]
 
 

@@ -63,7 +63,7 @@ def test_a_bad_line_is_quarantined_and_its_neighbours_are_kept(tmp_path: Path, n
         reason, len(line("Before.")), raw[:RAW_BYTES], len(raw),
     )  # fmt: skip
     assert bad.detail
-    assert bad.doc_id is bad.text is bad.metadata is None
+    assert (bad.doc_id, bad.text, bad.metadata) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_came_before_the_end_of_a_truncated_file_is_kept(tmp_path: Path) ->
     assert texts(good) == [json.loads(page)["text"] for page in pages[: len(good)]]
     assert 800 < len(good) < 1200
     assert (bad.reason, bad.position) == ("truncated_file", sum(map(len, pages[: len(good)])))
-    assert bad.raw == pages[len(good)][: len(bad.raw)]
+    assert bad.raw is not None and bad.raw == pages[len(good)][: len(bad.raw)]
 
 
 def test_a_whole_record_at_the_end_of_a_truncated_file_is_kept_too(tmp_path: Path) -> None:

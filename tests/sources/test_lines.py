@@ -29,7 +29,7 @@ def test_lines_are_those_between_newlines_whatever_the_chunks(data: bytes, size:
 @given(DATA, st.lists(st.integers(0, 60)), st.integers(1, 9))
 def test_slices_together_give_every_line_once(data: bytes, cuts: list[int], size: int) -> None:
     bounds = sorted({0, len(data), *(at for at in cuts if at < len(data))})
-    found = []
+    found: list[Line] = []
     for start, end in pairwise(bounds):
         begin = max(0, start - 1)
         found += lines(cut(data[begin:], size), limit=1000, start=begin, end=end, inside=start > 0)

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
@@ -26,7 +27,7 @@ PAGES = (
 
 
 @pytest.mark.usefixtures("loaded_accelerator")
-def test_a_lake_refined_with_it_is_the_one_refined_without(spark, tmp_path):
+def test_a_lake_refined_with_it_is_the_one_refined_without(spark: SparkSession, tmp_path: Path) -> None:
     config = configuration.load(overrides=["engine.kind=rules", "engine.rules=[c4]"])
     (tmp_path / "pages.jsonl").write_text(PAGES, encoding="utf-8")
     lake = Lake.open(spark, str(tmp_path / "lake"))
@@ -40,11 +41,13 @@ def test_a_lake_refined_with_it_is_the_one_refined_without(spark, tmp_path):
     assert verify(lake).findings == ()  # which replays every row with Spark's own expressions
 
 
-def test_a_session_without_it_does_not_have_it(spark):
+def test_a_session_without_it_does_not_have_it(spark: SparkSession) -> None:
     assert not accelerator.check(spark)
 
 
-def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spark, tmp_path):
+def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     fresh = spark.newSession()
     with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
         # Under a name of its own: other tests have loaded the real one.
@@ -53,7 +56,7 @@ def test_a_jar_that_is_missing_is_one_line_and_leaves_the_session_as_it_was(spar
     assert "\n" not in str(caught.value)
 
 
-def test_a_setting_without_the_jar_is_one_line(spark):
+def test_a_setting_without_the_jar_is_one_line(spark: SparkSession) -> None:
     fresh = spark.newSession()
     fresh.conf.set(accelerator.CATALOG, "prox_spark.NotThere")
     with pytest.raises(SessionError, match=r"is not there: name it in spark\.jars") as caught:
@@ -62,12 +65,12 @@ def test_a_setting_without_the_jar_is_one_line(spark):
 
 
 @pytest.mark.usefixtures("loaded_accelerator")
-def test_a_jar_of_another_version_is_refused(spark):
+def test_a_jar_of_another_version_is_refused(spark: SparkSession) -> None:
     assert accelerator.check(spark)
     with pytest.raises(SessionError, match=r"is of prox_spark .*, and this is 9\.9\.9: make accelerator"):
         accelerator.check(spark, version="9.9.9")
 
 
-def test_the_jar_holds_its_own_classes_alone(accelerator_jar):
+def test_the_jar_holds_its_own_classes_alone(accelerator_jar: str) -> None:
     names = zipfile.ZipFile(Path(accelerator_jar)).namelist()
     assert names and all(name.startswith("prox_spark/") and name.endswith(".class") for name in names)

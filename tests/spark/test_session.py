@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyspark
 import pytest
@@ -147,13 +148,16 @@ def _interpreter(batches):  # type: ignore[no-untyped-def]
         yield pa.RecordBatch.from_pydict({"python": [sys.executable]})
 
 
+SETTINGS: dict[str, Any] = {"spark.sql.shuffle.partitions": 3, "spark.driver.memory": "77g"}
+
+
 @pytest.mark.spark
 def test_a_session_that_is_there_is_taken_and_only_runtime_settings_change(
     spark: SparkSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = spark.conf.get("spark.sql.shuffle.partitions")
     with caplog.at_level(logging.WARNING, "prox_spark.spark.session"):
-        taken = session(**{"spark.sql.shuffle.partitions": 3, "spark.driver.memory": "77g"})
+        taken = session(**SETTINGS)
     try:
         assert taken is active() is spark
         assert taken.conf.get("spark.sql.shuffle.partitions") == "3"

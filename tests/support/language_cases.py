@@ -47,7 +47,7 @@ class LanguageCase:
         """Write an execution the way that `expected.txt` is written."""
         lines = [" ".join(filter(None, (execution.outcome, execution.reason)))]
         for fate in execution.operations:
-            words = [fate.operation.op, fate.status]
+            words: list[str] = [fate.operation.op, fate.status]
             if fate.status == "rejected":
                 words.append(str(fate.reason))
             elif fate.operation.op in ("remove_lines", "normalize"):

@@ -6,7 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import zstandard
 from prox_spark.sources import File, Reader, Record, Slice, adapter
 from prox_spark.sources.adapters import Adapter
 
-PACKERS = {
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     ".gz": lambda data: gzip.compress(data, mtime=0),
     ".zst": lambda data: zstandard.compress(data),

@@ -81,7 +81,8 @@ def test_a_chunk_to_learn_from_is_the_profile_s_prompt_with_a_verdict_for_every_
     chunks = verdicts.Chunks(verdicts.pages_of(gold, asked, tokenizer), words, asked, 200)
     for chunk in map(chunks.__getitem__, range(len(chunks))):
         ids, behind = tuple(chunk["ids"].tolist()), int(chunk["answer"]) + 1
-        if (page := expected.get(ids[:behind])) is not None:
+        if ids[:behind] in expected:
+            page = expected[ids[:behind]]
             kept = [line for line, keep in zip(page.lines, page.keep, strict=True) if keep]
             program = shown.decode(ids[behind:])
             assert program.count("\n") == len(page.lines)
@@ -205,16 +206,15 @@ def test_a_chunk_behind_the_numbers_that_the_model_knows_is_skipped(folder: Path
 
 
 def test_adapters_are_learned_and_end_up_in_a_whole_model(pages: Path, folder: Path, tmp_path: Path) -> None:
-    from safetensors import safe_open
+    from safetensors.torch import load_file
 
     pytest.importorskip("peft")
     base = folder / "model"
     train(recipe(pages, tmp_path, base=str(base), steps=2, lora_rank=4, validation_folds=()))
-    files = (str(part / "model.safetensors") for part in (base, tmp_path / "model"))
-    before, after = (safe_open(file, "pt") for file in files)
-    assert set(before.keys()) == set(after.keys())
+    before, after = (load_file(part / "model.safetensors") for part in (base, tmp_path / "model"))
+    assert before.keys() == after.keys()
     name = "model.layers.0.self_attn.q_proj.weight"
-    assert not before.get_tensor(name).float().equal(after.get_tensor(name).float())
+    assert not before[name].float().equal(after[name].float())
     create(TransformersSettings(model=str(tmp_path / "model"), device="cpu", threads=1)).close()
 
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -68,14 +69,13 @@ def watch(stop: threading.Event, most: list[int], kill: bool, killed: list[int])
 
 def main() -> None:
     model, folder = sys.argv[1], Path(sys.argv[2])
-    spark = session(
-        **{
-            "spark.master": "local-cluster[2,1,1024]",
-            "spark.executor.cores": "1",
-            "spark.driver.memory": "1g",
-            "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        }
-    )
+    conf: dict[str, Any] = {
+        "spark.master": "local-cluster[2,1,1024]",
+        "spark.executor.cores": "1",
+        "spark.driver.memory": "1g",
+        "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+    }
+    spark = session(**conf)
     rows = (
         {"url": f"https://a.example/{n}", "text": "\n".join(f"Line {n} {k} of a page." for k in range(n % 40 + 1))}
         for n in range(240)
