@@ -68,7 +68,7 @@ def recorded(texts: list[str]) -> list[list[int]]:
     lines = [line for program in programs for line in program.split("\n") if line]
     pieces = ["\n".join(lines[at : at + 1 + at % 3]) for at in range(0, len(lines) - 3, 2)][:400]
     pieces += ["keep_chunk()"] * (len(pieces) // 3)
-    end = tokenizer.token_to_id("</s>")
+    [end] = tokenizer.encode("</s>", add_special_tokens=False).ids
     return [[*tokenizer.encode(piece, add_special_tokens=False).ids, end] for piece in pieces]
 
 
@@ -89,7 +89,12 @@ def model_folder(place: Path, name: str, answers: list[list[int]], speed: float,
     save_file({"weight": np.zeros(1, np.float32)}, folder / "model.safetensors")
     seen = folder / "seen"
     seen.mkdir()
-    about = {"rate": CARD * speed, "floor_seconds": FLOOR_SECONDS / speed, "sequences": SEQUENCES, "budget": BUDGET}
+    about: dict[str, Any] = {
+        "rate": CARD * speed,
+        "floor_seconds": FLOOR_SECONDS / speed,
+        "sequences": SEQUENCES,
+        "budget": BUDGET,
+    }
     about |= {"answers": answers, "seen": str(seen), "sample": sample}
     (folder / "stand_in.json").write_text(json.dumps(about))
     return folder
@@ -129,11 +134,11 @@ def refine_side(lake_folder: str, folder: Path, name: str, cores: int, engines: 
     passes = json.dumps([{"name": name, "profile": PROFILE}])
     settings = [f"passes={passes}", "refine.preflight_texts=0", *(f"engine.{item}" for item in engine)]
     config = configuration.load(overrides=settings)
-    spark = session(**{"spark.master": f"local[{cores}]"})
+    spark = session(spark_master=f"local[{cores}]")
     lake = Lake.open(spark, lake_folder)
     summary = pipeline.refine(lake, name, config=config)
     time.sleep(0.5)  # the others write what they saw a few times a second
-    cores, workers = (
+    core_records, worker_records = (
         [json.loads(path.read_text()) for path in (folder / "seen").glob(kind)]
         for kind in ("core-*.json", "worker-*.json")
     )
@@ -145,8 +150,8 @@ def refine_side(lake_folder: str, folder: Path, name: str, cores: int, engines: 
         "errors": summary.errors,
         "seconds": summary.seconds,
         "in_tasks": summary.engine_seconds - summary.load_seconds,
-        "cores": cores,
-        "workers": workers,
+        "cores": core_records,
+        "workers": worker_records,
     }
 
 
@@ -156,7 +161,7 @@ def ingest(lake_folder: str, source: Path) -> dict[str, Any]:
     from prox_spark.lake.tables import Lake
     from prox_spark.spark.session import session
 
-    spark = session(**{"spark.master": "local[2]"})
+    spark = session(spark_master="local[2]")
     settings = configuration.load(overrides=["ingest.url_column=null"]).ingest
     summary = pipeline.ingest(Lake.open(spark, lake_folder), "jsonl", [str(source)], settings=settings)
     spark.stop()

@@ -105,7 +105,7 @@ class Core:
             self.seen["prompt_tokens"] += len(ids)
             left -= self.advance(request, left, made)
         self.running = [request for request in self.running if request.place < len(request.answer)]
-        seconds = max(self.floor, (self.budget - left) / self.rate)
+        seconds: float = max(self.floor, (self.budget - left) / self.rate)
         # Underfed: tokens of the step stayed free, nothing waited, and there was a place for one more request.
         if left > 0 and not self.waiting and len(self.running) < self.sequences:
             self.hunger(seconds * left / self.budget)

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 
@@ -49,7 +49,7 @@ class Sampler:
         about = json.loads((Path(model) / "stand_in.json").read_text())
         self._sample = about["sample"]
         self._file = Path(about["seen"]) / f"worker-{os.getpid()}-{time.monotonic_ns()}.json"
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._last: dict[int, int] = {}
         self._began_cpu = 0.0
         self._feeding = [0.0, 0.0, 0.0, 0.0]  # wall and CPU of the feeding thread at the first and last call

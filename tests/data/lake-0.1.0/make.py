@@ -33,7 +33,7 @@ CHARACTERS = 1600
 def main(folder: Path) -> None:
     """Write `pages/`, `lake/` and `expected.json`."""
     pages = write_pages(folder / "pages")
-    spark = session(**{"spark.master": "local[2]", "spark.sql.warehouse.dir": tempfile.mkdtemp()})
+    spark = session(spark_master="local[2]", spark_sql_warehouse_dir=tempfile.mkdtemp())
     shutil.rmtree(folder / "lake", ignore_errors=True)
     config = load([folder / "conf.yaml"])
     lake = Lake.open(spark, str(folder / "lake"))
