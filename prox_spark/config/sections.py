@@ -57,7 +57,8 @@ class IngestSettings(Section):
         text_column: The column with the text, for the sources jsonl and parquet.
         url_column: The column with the URL, for jsonl and parquet; a record without it has no URL.
         id_column: The column that identifies a record, for jsonl and parquet; None takes the whole record.
-        max_record_bytes: Longer records go to quarantine.
+        max_record_bytes: Longer records go to quarantine; a row of Spark ends at 2 GB.
+        max_window_bytes: Files whose decompression needs more memory than this go to quarantine.
         unit_bytes: Work is cut into units of about this many bytes of input.
         shards: Number of values of `documents.shard`; fixed for the life of a lake.
         target_file_bytes: Size of the files written to `documents`, about.
@@ -66,7 +67,8 @@ class IngestSettings(Section):
     text_column: Text = "text"
     url_column: Text | None = "url"
     id_column: Text | None = None
-    max_record_bytes: Count = 64 * 1024 * 1024
+    max_record_bytes: Annotated[Int, Field(ge=1, le=1 << 30)] = 64 * 1024 * 1024
+    max_window_bytes: Annotated[Int, Field(ge=1 << 20, le=1 << 31)] = 1 << 31
     unit_bytes: Count = 64_000_000
     shards: Annotated[Int, Field(ge=1, le=1_048_576)] = 1024
     target_file_bytes: Count = 128 * 1024 * 1024

@@ -13,7 +13,7 @@ from prox_spark.lake import schema
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 CATALOG_SCHEMA = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,13 @@ CREATED = 0
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What one ingest did: records = documents + duplicates + quarantined."""
+    """What one ingest did: records = documents + duplicates + quarantined.
+
+    Attributes:
+        left_out: Files and folders that were given and not read, counted by reason, one of `sources.LEFT_OUT`.
+        examples: The path of one of them, by reason.
+        notes: What the user should know besides, such as a setting that no record fits.
+    """
 
     run_id: str
     records: int
@@ -44,6 +50,9 @@ class IngestSummary:
     quarantined: int
     corpus_version: int | None
     seconds: float
+    left_out: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def ingest_files(
@@ -58,17 +67,26 @@ def ingest_files(
 ) -> IngestSummary:
     """Write `documents` and `quarantine`, publish the new documents, and record the run."""
     adapter = ingest.adapter(source, settings)
-    units = ingest.files(lake.spark, adapter, paths, settings=settings)
+    listing = ingest.listed(lake.spark, adapter, paths, lake=lake.folder)
+    units = ingest.work(listing, settings=settings)
     run = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=Chain())
     tell(progress, "ingest", 0)
     with live(lake.spark, progress, Step("ingest", 0, 0), _bytes(units)) as tally:
-        counts = _write_documents(lake, run, adapter, units, snapshot, settings, tally)
+        counts, notes = _write_documents(lake, run, adapter, units, snapshot, settings, tally)
     tell(progress, "publish", counts["documents"])
     is_first = not lake.exists("corpus")
     version = None
     if counts["documents"]:
         version = publish(lake, lake.read("documents").where(F.col("ingest_run_id") == run.run_id), run)
-    summary = IngestSummary(run.run_id, **counts, corpus_version=version, seconds=run.seconds)
+    summary = IngestSummary(
+        run.run_id,
+        **counts,
+        corpus_version=version,
+        seconds=run.seconds,
+        left_out=listing.left_out,
+        examples=listing.examples,
+        notes=notes,
+    )
     if counts["documents"] or counts["quarantined"]:
         outcomes = _outcomes(lake, version, new=counts["documents"], is_first=is_first)
         row = ledger.record(lake, run, corpus_version=version, counts=counts | outcomes)
@@ -84,8 +102,12 @@ def _write_documents(
     snapshot: str | None,
     settings: IngestSettings,
     tally: Tally | None,
-) -> dict[str, int]:
-    """Write the new documents in one commit, then the bad records of the units that have some; give the counts."""
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Write the new documents in one commit, then the bad records of the units that have some.
+
+    Returns:
+        The counts, and what the user should know besides.
+    """
     before = lake.newest("documents")
     records = ingest.records(lake.spark, units, adapter, snapshot=snapshot, settings=settings, tally=tally)
     is_first = before in (None, CREATED)
@@ -106,7 +128,15 @@ def _write_documents(
         again = ingest.records(lake.spark, damaged, adapter, snapshot=snapshot, settings=settings)
         _quarantine(lake, run, again, adapter.name)
     counts = {name: int(observed[name]) for name in ("records", "documents", "quarantined")}
-    return counts | {"duplicates": counts["records"] - counts["documents"] - counts["quarantined"]}
+    counts["duplicates"] = counts["records"] - counts["documents"] - counts["quarantined"]
+    return counts, _notes(adapter, counts["documents"], observed["urls"])
+
+
+def _notes(adapter: Adapter, documents: int, urls: int) -> tuple[str, ...]:
+    """Say that the URL column fits no record; a text or id column that fits none puts all of them into quarantine."""
+    if adapter.url_column is None or not documents or urls:
+        return ()
+    return (f"No document has a URL: no record has one in {adapter.url_column}; --url-column names another column.",)
 
 
 def _files_to_write(lake: Lake, units: list[Unit], settings: IngestSettings) -> int:

@@ -1,12 +1,13 @@
 """Corpus files into records: opening, decompressing, taking apart, one adapter per source; no Spark."""
 
 from prox_spark.sources.adapters import SOURCES, Adapter, adapter, check_snapshot
-from prox_spark.sources.files import File, Slice, Unit, has_records, splits_in_place, units
+from prox_spark.sources.files import LEFT_OUT, File, Slice, Unit, has_records, splits_in_place, units, why_left_out
 from prox_spark.sources.reading import SCHEMA, Reader, batches
 from prox_spark.sources.records import REASONS, Record
 from prox_spark.sources.streams import Input, memory_input
 
 __all__ = [
+    "LEFT_OUT",
     "REASONS",
     "SCHEMA",
     "SOURCES",
@@ -24,4 +25,5 @@ __all__ = [
     "memory_input",
     "splits_in_place",
     "units",
+    "why_left_out",
 ]

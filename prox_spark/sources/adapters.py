@@ -7,20 +7,29 @@ column goes to `metadata`, with the bytes that it has in the source.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import unquote
 
 from prox_spark.errors import SourceError
 from prox_spark.sources import redpajama
-from prox_spark.sources.columns import Columns, canonical, string, string_column, to_json
+from prox_spark.sources.columns import Columns, canonical, find, string, string_column, to_json
 from prox_spark.sources.records import BadRecord, Origin, Record, digest
 
 SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What may name a snapshot; it becomes a folder of the table, and may come from the data."""
 
 DEFAULT_SNAPSHOT = "default"
+
+SNAPSHOT_FOLDERS = ("snapshot", "dump")
+"""Folders `snapshot=…` and `dump=…` name the snapshot of the records below them."""
+
+NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+
+_FOLDER = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=(.+)", re.DOTALL)
 
 
 class Settings(Protocol):
@@ -74,8 +83,23 @@ class Adapter:
         >>> adapter("c4").origin("/data/c4/en.noclean/c4-train.00000-of-01024.json.gz").snapshot
         'en.noclean'
         """
-        found = self.path_snapshot.findall(path) if self.path_snapshot else []
-        return Origin(path, snapshot or (found[-1] if found else DEFAULT_SNAPSHOT), snapshot is not None)
+        columns = path_columns(path)
+        named = [string(columns.get(key)) for key in SNAPSHOT_FOLDERS]
+        found = self.path_snapshot.findall(path)[-1:] if self.path_snapshot else []
+        known = next((name for name in (*named, *found) if name and SNAPSHOT.fullmatch(name)), DEFAULT_SNAPSHOT)
+        return Origin(path, snapshot or known, snapshot is not None, columns)
+
+
+def path_columns(path: str) -> Columns:
+    """Give what the folders of a path say of its records, in the form that Hive and Spark write.
+
+    >>> path_columns("/data/dump=CC-MAIN-2024-10/language=en/part-0.parquet")
+    {'dump': b'"CC-MAIN-2024-10"', 'language': b'"en"'}
+    """
+    if "=" not in path:
+        return {}
+    found = (_FOLDER.fullmatch(name) for name in path.split("/")[:-1])
+    return {match[1]: _folder_value(match[2]) for match in found if match}
 
 
 def adapter(source: str, settings: Settings | None = None) -> Adapter:
@@ -111,9 +135,12 @@ def to_record(source: Adapter, origin: Origin, position: int, text: bytes, colum
     """
     if source.unfold is not None:
         columns = source.unfold(columns)
+    own = columns
+    if origin.columns:  # what the record itself says of such a column wins
+        columns = {**columns, **{name: value for name, value in origin.columns.items() if name not in columns}}
     url = string_column(columns, source.url_column)
     text_sha256 = hashlib.sha256(text).hexdigest()
-    identity = _identity(source, columns)
+    identity = _identity(source, own, columns)
     doc_id = digest((source.name.encode(), None if url is None else url.encode(), text_sha256.encode(), *identity))
     snapshot = origin.snapshot
     if source.record_snapshot is not None and not origin.final:
@@ -133,13 +160,18 @@ def check_snapshot(snapshot: str | None) -> None:
         raise SourceError(f"a snapshot is named by letters, digits, '.', '_' and '-' (up to 100), got {snapshot!r}")
 
 
-def _identity(source: Adapter, columns: Columns) -> list[bytes | None]:
+def _identity(source: Adapter, own: Columns, columns: Columns) -> list[bytes | None]:
+    """Give what makes a record what it is; where that is the whole record, its folder is no part of it."""
     if source.identity is None:
-        return [canonical(to_json(columns, without=source.url_column))]
-    found = [None if (value := columns.get(name)) is None else canonical(value) for name in source.identity]
+        return [canonical(to_json(own, without=source.url_column))]
+    found = [None if (value := find(columns, name)) is None else canonical(value) for name in source.identity]
     if source.required_identity and None in found:
         raise BadRecord("wrong_type", f"the id column {source.identity[0]} must hold a value, got none")
     return found
+
+
+def _folder_value(written: str) -> bytes:
+    return b"null" if written == NULL_FOLDER else json.dumps(unquote(written), ensure_ascii=False).encode()
 
 
 def _dump(columns: Columns) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -16,6 +16,7 @@ Columns = dict[str, Value]
 """Columns by name; the bytes are one valid JSON value, except that they may hold bytes that are not UTF-8."""
 
 _STRING = msgspec.json.Decoder(str)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def string(value: Value | None) -> str | None:
@@ -30,13 +31,54 @@ def string(value: Value | None) -> str | None:
         return None
 
 
+def find(columns: Mapping[str, Value], name: str | None) -> Value | None:
+    """Give the value of a column, by its name or else by its path; None where there is none.
+
+    >>> find({"metadata": b'{"url": "u"}'}, "metadata.url"), find({"a.b": b"1", "a": b'{"b": 2}'}, "a.b")
+    (b'"u"', b'1')
+    """
+    if name is None:
+        return None
+    value = columns.get(name)
+    if value is not None or "." not in name:
+        return value
+    for outer, inner in _splits(name):
+        if outer in columns and (value := find(members(columns[outer]), inner)) is not None:
+            return value if isinstance(value, bytes) else bytes(value)
+    return None
+
+
+def without(columns: Columns, name: str) -> Columns:
+    """Give the columns without one of them, which `find` finds by its name or its path."""
+    if name in columns:
+        return {other: value for other, value in columns.items() if other != name}
+    for outer, inner in _splits(name):
+        if outer in columns and find(within := members(columns[outer]), inner) is not None:
+            return {**columns, outer: to_json(without(within, inner))}
+    return columns
+
+
+def members(value: Value) -> Columns:
+    """Give the members of a JSON object, none for everything else."""
+    try:
+        return dict(_OBJECT.decode(value))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Give all ways to read a name as that of a column and of something in it."""
+    parts = name.split(".")
+    return ((".".join(parts[:number]), ".".join(parts[number:])) for number in range(1, len(parts)))
+
+
 def string_column(columns: Mapping[str, Value], name: str | None) -> str | None:
     """Give the text of a column that holds a string, or null, or is not there.
 
     Raises:
         BadRecord: It holds something else.
     """
-    value = None if name is None else columns.get(name)
+    value = find(columns, name)
     if value is None:
         return None
     try:

@@ -21,6 +21,12 @@ except ImportError:
 Codec = Literal["plain", "gzip", "zstd", "bzip2", "xz"]
 
 INPUT = 1 << 18
+HEADER = 18
+"""Bytes of a member that say how much memory it needs: a zstd frame header has up to 18, xz says it in 17."""
+
+XZ_MARGIN = 1 << 20
+"""What xz holds beside its dictionary."""
+
 ZSTD_INPUT = 1 << 12
 """zstd has no bound on its output: 4 KiB of input give at most 128 MiB, and that only in a file made to do so."""
 
@@ -92,8 +98,8 @@ class _Zlib:
 class _Zstd:
     hungry = True
 
-    def __init__(self) -> None:
-        self._inner = zstandard.ZstdDecompressor().decompressobj()
+    def __init__(self, memory: int) -> None:
+        self._inner = zstandard.ZstdDecompressor(max_window_size=memory).decompressobj()
 
     @property
     def eof(self) -> bool:
@@ -135,10 +141,11 @@ class Stream:
     Zeros after the last member are padding; anything else there is damage.
     """
 
-    def __init__(self, file: IO[bytes], kind: Codec, library: Any, *, step: int = INPUT) -> None:
+    def __init__(self, file: IO[bytes], kind: Codec, library: Any, *, memory: int, step: int = INPUT) -> None:
         self._file = file
         self._kind = kind
         self._library = library
+        self._memory = memory
         self._step = ZSTD_INPUT if kind == "zstd" else step
         self._member: _Member | None = None
         self._waiting = b""
@@ -176,7 +183,7 @@ class Stream:
     def _begin(self, step: int) -> bool:
         """Begin the next member, if there is one."""
         waiting = self._waiting
-        while len(waiting) < 4 and (more := self._file.read(step)):
+        while len(waiting) < HEADER and (more := self._file.read(step)):
             waiting += more
             if self._members and not waiting.strip(b"\0"):
                 waiting = b""
@@ -188,7 +195,12 @@ class Stream:
         if self._members and not _begins(waiting, self._kind):
             raise BrokenStream("corrupt_file", f"what follows the {self._kind} stream is not {self._kind}")
         self._members += 1
-        self._member = _member(self._kind, self._library)
+        if (needed := _needed(waiting, self._kind)) > self._memory:
+            detail = (
+                f"its {self._kind} stream needs {needed} bytes of memory; ingest.max_window_bytes is {self._memory}"
+            )
+            raise BrokenStream("too_large", detail)
+        self._member = _member(self._kind, self._library, self._memory)
         return True
 
 
@@ -199,13 +211,33 @@ def _begins(data: bytes, kind: Codec) -> bool:
     return data.startswith(magic) or magic.startswith(data)
 
 
-def _member(kind: Codec, library: Any) -> _Member:
+def _needed(data: bytes, kind: Codec) -> int:
+    """Give the bytes of memory that the first bytes of a member ask for, 0 where they do not say."""
+    try:
+        if kind == "zstd":
+            return zstandard.get_frame_parameters(data[:HEADER]).window_size
+        if kind == "xz" and data[13:14] == b"\0":
+            return _xz_dictionary(data[14:HEADER])
+    except (zstandard.ZstdError, ValueError):  # damage, which decompression will name
+        pass
+    return 0
+
+
+def _xz_dictionary(filters: bytes) -> int:
+    """Give the size of the dictionary of an xz block that has one filter, LZMA2, as nearly all have."""
+    if filters[:2] != b"\x21\x01":
+        return 0
+    bits = filters[2] & 0x3F
+    return (2 | bits & 1) << (bits // 2 + 11)
+
+
+def _member(kind: Codec, library: Any, memory: int) -> _Member:
     match kind:
         case "gzip":
             return _Zlib(library)
         case "zstd":
-            return _Zstd()
+            return _Zstd(memory)
         case "bzip2":
             return _Standard(bz2.BZ2Decompressor())
         case _:
-            return _Standard(lzma.LZMADecompressor())
+            return _Standard(lzma.LZMADecompressor(memlimit=memory + XZ_MARGIN))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +19,20 @@ UNITS = 256
 FILE_COST = 100_000
 """Bytes that could be read while a file is opened."""
 
-_HIDDEN = re.compile(r"(^|/)[._][^/]*$")
+LEFT_OUT = {
+    "hidden": "with names that begin with . or _",
+    "unknown_suffix": "that are not .json, .jsonl or .ndjson (also with .gz, .zst, .bz2 or .xz) and not .parquet",
+    "no_documents": "that belong to the data set and hold no documents",
+    "linked_twice": "that are links to what is read already",
+    "broken_link": "that are links to nothing",
+    "not_a_file": "that are pipes, sockets or devices",
+    "unreadable": "folders that may not be listed",
+    "undecodable_name": "with names that are not UTF-8",
+    "own_lake": "that are lakes of prox_spark",
+    "own_export": "that are exports of prox_spark",
+    "table": "of an Iceberg or Hudi table, or of earlier versions of a Delta table",
+}
+"""Why files and folders are left out: the reasons, and what they say of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +78,27 @@ def has_records(adapter: Adapter, path: str, *, named: bool = False) -> bool:
         path: The file.
         named: The user named this very file: then it is read whatever its name ends in.
     """
+    return why_left_out(adapter, path, named=named) is None
+
+
+def why_left_out(adapter: Adapter, path: str, *, named: bool = False) -> str | None:
+    """Give the reason why a file of a listing is not read, one of LEFT_OUT; None for a file to read."""
     if adapter.ignored is not None and adapter.ignored.search(path):
-        return False
-    return named or (not _HIDDEN.search(path) and (is_parquet(path) or _is_text(path)))
+        return "no_documents"
+    if named:
+        return None
+    if is_hidden(path.rpartition("/")[2]):
+        return "hidden"
+    return None if is_parquet(path) or _is_text(path) else "unknown_suffix"
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a file or folder of this name is for programs: it begins with `.` or `_`, and is no `_key=value`.
+
+    >>> is_hidden("_SUCCESS"), is_hidden(".a.json.crc"), is_hidden("_day=1"), is_hidden("a_.json")
+    (True, True, False, False)
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def is_parquet(path: str) -> bool:

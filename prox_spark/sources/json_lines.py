@@ -8,15 +8,18 @@ from typing import NoReturn, cast
 
 import msgspec
 
+from prox_spark.sources import layout
 from prox_spark.sources.adapters import Adapter, to_record
-from prox_spark.sources.columns import Columns, is_null
-from prox_spark.sources.compression import codec
+from prox_spark.sources.columns import Columns, find, is_null, without
+from prox_spark.sources.compression import BrokenStream, codec
+from prox_spark.sources.layout import BOM
 from prox_spark.sources.lines import Line, lines
-from prox_spark.sources.records import BadRecord, Origin, Record, quarantined
+from prox_spark.sources.records import BadRecord, Origin, Record, described, quarantined
 from prox_spark.sources.redpajama import Join, Signals, signals
 from prox_spark.sources.streams import Input, chunks, head
 
-BOM = b"\xef\xbb\xbf"
+NOTHING = (b"", BOM)
+"""Lines without a record, stripped."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
@@ -62,7 +65,10 @@ def parse(raw: bytes, text_column: str) -> tuple[bytes, Columns]:
     columns = parse_object(raw)
     value = columns.pop(text_column, None)
     if value is None:
-        raise BadRecord("missing_text", f"there is no column {text_column}; found {', '.join(columns)}")
+        value = find(columns, text_column)
+        if value is None:
+            raise BadRecord("missing_text", f"there is no column {text_column}; found {', '.join(columns)}")
+        columns = without(columns, text_column)
     try:
         return _STRING.decode(value).encode(), columns
     except UnicodeDecodeError as error:
@@ -97,39 +103,79 @@ def _read(
     source: Input, adapter: Adapter, origin: Origin, limit: int, start: int, end: int | None, join: Join | None
 ) -> Iterator[Record]:
     found = False
-    for row, line in enumerate(_lines(source, limit, start, end)):
-        if line.broken is None and line.size <= limit and not line.raw.strip():
+    try:
+        given = _lines(source, limit, start, end)
+    except BadRecord as bad:
+        if start == 0:
+            yield quarantined(bad.reason, bad.detail, origin, 0, head(source), raw_bytes=source.size)
+        return
+    for row, line in enumerate(given):
+        if line.broken is None and line.size <= limit and line.raw.strip() in NOTHING:
             continue
         found = True
-        try:
-            text, columns = parse(_checked(line, limit), adapter.text_column)
-            columns = columns if join is None else join.add(row, columns)
-            yield to_record(adapter, origin, line.position, text, columns)
-        except BadRecord as bad:
-            if line.broken is None:
-                yield quarantined(bad.reason, bad.detail, origin, line.position, line.raw, raw_bytes=line.size)
-            else:
-                yield _break(line, origin)
-        else:
-            if line.broken is not None:  # the last record was whole, and the file is broken none the less
-                yield _break(Line(line.position + line.size, b"", 0, line.broken), origin)
+        record = _record(line, row, adapter, origin, limit, join)
+        if line.broken is None:
+            yield record
+        elif record.reason is not None:
+            yield _break(line, origin)
+        else:  # the last record was whole, and the file is broken none the less
+            yield record
+            yield _break(Line(line.position + line.size, b"", 0, line.broken), origin)
     if not found and start == 0 and end in (None, source.size):
         yield quarantined("empty_file", "there is no record in it", origin, 0)
 
 
+def _record(line: Line, row: int, adapter: Adapter, origin: Origin, limit: int, join: Join | None) -> Record:
+    """Give the record of a line, good or bad."""
+    try:
+        text, columns = parse(_checked(line, limit), adapter.text_column)
+        columns = columns if join is None else join.add(row, columns)
+        return to_record(adapter, origin, line.position, text, columns)
+    except BadRecord as bad:
+        return quarantined(bad.reason, bad.detail, origin, line.position, line.raw, raw_bytes=line.size)
+    except Exception as error:  # noqa: BLE001  # whatever a line holds, it costs itself and not the job
+        return quarantined("unexpected", described(error), origin, line.position, line.raw, raw_bytes=line.size)
+
+
 def _lines(source: Input, limit: int, start: int, end: int | None) -> Iterator[Line]:
+    """Give the lines that begin in the bytes `start` to `end`.
+
+    Raises:
+        BadRecord: The file holds something else than lines of JSON; every slice of it finds that.
+    """
     compressed = codec(source.path, head(source)) != "plain"
-    if compressed:
-        return lines(chunks(source), limit=limit) if start == 0 else iter(())
-    begin = max(0, start - 1)  # the byte before tells whether a line begins at `start`
-    return lines(chunks(source, start=begin), limit=limit, start=begin, end=end, inside=start > 0)
+    if compressed and start > 0:
+        return iter(())
+    given = chunks(source)
+    first, broken = _first(given)
+    layout.check(first)
+    if start == 0:
+        return lines(_again(first, broken, given), limit=limit, end=None if compressed else end)
+    begin = start - 1  # the byte before tells whether a line begins at `start`
+    return lines(chunks(source, start=begin), limit=limit, start=begin, end=end, inside=True)
+
+
+def _first(given: Iterator[bytes]) -> tuple[bytes, BrokenStream | None]:
+    """Give the first chunk, and why it is the last if the stream breaks before there is one."""
+    try:
+        return next(given, b""), None
+    except BrokenStream as error:
+        return b"", error
+
+
+def _again(first: bytes, broken: BrokenStream | None, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the chunks of a file of which the first was taken out."""
+    yield first
+    if broken is not None:
+        raise broken
+    yield from rest
 
 
 def _checked(line: Line, limit: int) -> bytes:
     """Give the bytes of a line that may be parsed."""
     if line.size > limit:
         raise BadRecord("too_large", f"{line.size} bytes; ingest.max_record_bytes is {limit}")
-    return line.raw.removeprefix(BOM) if line.position == 0 else line.raw
+    return line.raw.lstrip(BOM) if line.raw.startswith(BOM) else line.raw
 
 
 def _break(line: Line, origin: Origin) -> Record:
@@ -173,11 +219,16 @@ class _SignalsFile:
         return quarantined("misplaced_signals", detail, self._origin, line.position, line.raw, raw_bytes=line.size)
 
     def _read(self) -> Iterator[Signals | Record]:
-        for line in _lines(self._source, self._limit, 0, None):
-            if line.broken is not None:
-                yield _break(line, self._origin)
-            elif line.raw.strip():
-                yield self._parse(line)
+        try:
+            for line in _lines(self._source, self._limit, 0, None):
+                if line.broken is not None:
+                    yield _break(line, self._origin)
+                elif line.raw.strip():
+                    yield self._parse(line)
+        except BadRecord as bad:
+            yield quarantined(bad.reason, bad.detail, self._origin, 0, head(self._source), raw_bytes=self._source.size)
+        except OSError as error:  # the documents are read without it
+            yield quarantined("unreadable_file", error.strerror or str(error), self._origin, 0)
 
     def _parse(self, line: Line) -> Signals | Record:
         try:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prox_spark.sources.adapters import Adapter, to_record
 from prox_spark.sources.columns import Columns, to_json
-from prox_spark.sources.parquet_values import UNDECODABLE, column_values, is_string, text_values
-from prox_spark.sources.records import BadRecord, Origin, Record, quarantined
+from prox_spark.sources.parquet_pages import begins, rows_that_fit
+from prox_spark.sources.parquet_values import UNDECODABLE, column_values, int96_values, is_string, text_values
+from prox_spark.sources.records import BadRecord, Origin, Record, described, quarantined
 from prox_spark.sources.streams import Input
-
-BATCH_BYTES = 8 << 20
-BATCH_ROWS = 1024
 
 UNREADABLE = (pa.ArrowException, OSError, MemoryError)
 """What pyarrow raises on damaged files: `ArrowInvalid` and its like, OSError for what its Thrift and codecs meet."""
+
+Batches = Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]
+"""Rows, and the whole seconds of the columns with INT96 timestamps by the number of the column."""
 
 
 def read_rows(
@@ -35,7 +39,7 @@ def read_rows(
         start: Whoever begins at 0 reports what is wrong with the whole file.
         end: None reads to the end.
     """
-    with source.open() as handle:
+    with source.open() as handle, source.open() as again:
         try:
             opened = _open(handle, source, adapter)
         except BadRecord as bad:
@@ -46,8 +50,9 @@ def read_rows(
         with closing(opened) as file:
             for group in range(file.metadata.num_row_groups):
                 about = file.metadata.row_group(group)
-                if start <= _begins(about) < (source.size if end is None else end):
-                    yield from _read_group(file, group, first, adapter, origin, limit)
+                if start <= begins(about) < (source.size if end is None else end):
+                    batches = _batches(file, handle, again, group)
+                    yield from _read_group(batches, first, about.num_rows, adapter, origin, limit)
                 first += about.num_rows
 
 
@@ -58,59 +63,163 @@ def _open(handle: Any, source: Input, adapter: Adapter) -> pq.ParquetFile:
         BadRecord: It has none, or is no Parquet file.
     """
     try:
-        # Pages are read one after the other, not a whole column of a row group at once.
-        file = pq.ParquetFile(handle, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
+        file = _file(handle)
+        if _int96(file, nested=True):  # microseconds: nothing tells how often nanoseconds wrapped around there
+            file = _file(handle, coerce_int96_timestamp_unit="us")
         schema = file.schema_arrow
-    except (*UNREADABLE, UnicodeDecodeError) as error:
-        raise BadRecord("unreadable_file", str(error)) from error
-    found = schema.get_field_index(adapter.text_column)
-    if found < 0:
-        raise BadRecord("missing_text", f"there is no column {adapter.text_column}; found {', '.join(schema.names)}")
-    if not is_string(schema.field(found).type):
-        raise BadRecord("wrong_type", f"{adapter.text_column}: must be a string, found {schema.field(found).type}")
+    except Exception as error:  # a footer may hold anything, and pyarrow raise anything
+        detail = str(error) if isinstance(error, (*UNREADABLE, UnicodeDecodeError)) else described(error)
+        raise BadRecord("unreadable_file", detail) from error
+    _check_columns(schema, adapter)
     if file.metadata.num_rows == 0:
         raise BadRecord("empty_file", "there is no row in it")
     return file
 
 
-def _begins(group: Any) -> int:
-    """Give the offset of the first page of a row group."""
-    offsets = [
-        group.column(index).dictionary_page_offset or group.column(index).data_page_offset
-        for index in range(group.num_columns)
-    ]
-    return max(0, min(offsets, default=0))
+def _file(handle: Any, **options: Any) -> pq.ParquetFile:
+    # Pages are read one after the other, not a whole column of a row group at once.
+    return pq.ParquetFile(handle, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True, **options)
+
+
+def _check_columns(schema: pa.Schema, adapter: Adapter) -> None:
+    names = schema.names
+    for name in (adapter.text_column, adapter.url_column, *(adapter.identity or ())):
+        if name is not None and names.count(name.partition(".")[0] if name not in names else name) > 1:
+            raise BadRecord("duplicate_column", f"{names.count(name)} columns are called {name}")
+    path = _path(schema, adapter.text_column)
+    if path is None:
+        raise BadRecord("missing_text", f"there is no column {adapter.text_column}; found {', '.join(names)}")
+    kind = _field(schema, path).type
+    if not is_string(kind):
+        raise BadRecord("wrong_type", f"{adapter.text_column}: must be a string, found {kind}")
+
+
+def _path(schema: pa.Schema, name: str) -> tuple[str, ...] | None:
+    """Give the way to a column, by its name or else by its path through structs; None if there is none."""
+    if name in schema.names:
+        return (name,)
+    path = tuple(name.split("."))
+    try:
+        _field(schema, path)
+    except KeyError:
+        return None
+    return path
+
+
+def _field(schema: pa.Schema, path: tuple[str, ...]) -> pa.Field:
+    field = schema.field(path[0])
+    for name in path[1:]:
+        if not pa.types.is_struct(field.type):
+            raise KeyError(name)
+        number = field.type.get_field_index(name)
+        if number < 0:
+            raise KeyError(name)
+        field = field.type.field(number)
+    return field
+
+
+def _batches(file: pq.ParquetFile, handle: Any, again: Any, group: int) -> Batches:
+    """Give the rows of a row group, few enough at a time to bound what they hold in memory."""
+    rows = rows_that_fit(file.metadata.row_group(group), handle)
+    # Threads would read all columns at once; the cores are busy with other tasks.
+    options = {"batch_size": rows, "row_groups": [group], "use_threads": False}
+    wide = _int96(file)
+    if not wide:
+        yield from zip(file.iter_batches(**options), repeat({}))
+        return
+    names = [file.schema_arrow.names[number] for number in wide]
+    # Nanoseconds of an INT96 wrap around in the years 1677 and 2262; seconds do not.
+    seconds = pq.ParquetFile(again, coerce_int96_timestamp_unit="s", pre_buffer=False)
+    for batch, whole in zip(file.iter_batches(**options), seconds.iter_batches(columns=names, **options), strict=True):
+        yield batch, dict(zip(wide, whole.columns, strict=True))
+
+
+def _int96(file: pq.ParquetFile, *, nested: bool = False) -> list[int]:
+    """Give the numbers of the columns that are INT96 timestamps, or that have such in them."""
+    leaves = (file.schema.column(number) for number in range(len(file.schema)))
+    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
+    found = {path.partition(".")[0] for path in paths if path not in file.schema_arrow.names} if nested else {*paths}
+    return [number for number, name in enumerate(file.schema_arrow.names) if name in found]
 
 
 def _read_group(
-    file: pq.ParquetFile, group: int, first: int, adapter: Adapter, origin: Origin, limit: int
+    batches: Batches, first: int, rows: int, adapter: Adapter, origin: Origin, limit: int
 ) -> Iterator[Record]:
-    about = file.metadata.row_group(group)
-    size = about.total_byte_size // max(1, about.num_rows)
-    rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, size)))
     done = 0
     try:
-        # Threads would read all columns at once; the cores are busy with other tasks.
-        for batch in file.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
-            yield from _records(batch, first + done, adapter, origin, limit)
+        for batch, seconds in batches:
+            yield from _records(batch, seconds, first + done, adapter, origin, limit)
             done += batch.num_rows
-    except UNREADABLE as error:
-        detail = f"rows {first + done} to {first + about.num_rows - 1}: {error}"
-        yield quarantined("unreadable_rows", detail, origin, first + done)
+    except Exception as error:  # noqa: BLE001  # whatever a row group does, it costs itself and not the job
+        detail = str(error) if isinstance(error, UNREADABLE) else described(error)
+        yield quarantined(
+            "unreadable_rows", f"rows {first + done} to {first + rows - 1}: {detail}", origin, first + done
+        )
+    else:
+        if done != rows:
+            detail = f"the file says that there are {rows} rows here, and {done} could be read"
+            yield quarantined("unreadable_rows", detail, origin, first + done)
 
 
-def _records(batch: pa.RecordBatch, first: int, adapter: Adapter, origin: Origin, limit: int) -> Iterator[Record]:
-    names = [name for name in batch.schema.names if name != adapter.text_column]
-    values = [column_values(batch.column(name)) for name in names]
-    for row, text in enumerate(text_values(batch.column(adapter.text_column))):
+def _records(
+    batch: pa.RecordBatch, seconds: dict[int, pa.Array], first: int, adapter: Adapter, origin: Origin, limit: int
+) -> Iterator[Record]:
+    text, others = _taken(batch, adapter.text_column)
+    names = _apart([name for name, _, _ in others])
+    values = [
+        column_values(column) if number not in seconds else int96_values(column, seconds[number])
+        for _, number, column in others
+    ]
+    for row, content in enumerate(text_values(text)):
         columns: Columns = {}
         try:
             for name, column in zip(names, values, strict=True):
                 columns[name] = _decoded(name, column[row])
-            yield to_record(adapter, origin, first + row, _text(text, adapter, limit), columns)
+            yield to_record(adapter, origin, first + row, _text(content, adapter, limit), columns)
         except BadRecord as bad:
-            raw = to_json(columns) if text is None else bytes(text)
+            raw = to_json(columns) if content is None else bytes(content)
             yield quarantined(bad.reason, bad.detail, origin, first + row, raw)
+        except Exception as error:  # noqa: BLE001  # whatever a row holds, it costs itself and not the job
+            yield quarantined("unexpected", described(error), origin, first + row, content or b"")
+
+
+def _taken(batch: pa.RecordBatch, text_column: str) -> tuple[pa.Array, list[tuple[str, int, pa.Array]]]:
+    """Take the text out of a batch: give it, and the other columns with their names and numbers."""
+    names = batch.schema.names
+    others = [(name, number, batch.column(number)) for number, name in enumerate(names) if name != text_column]
+    if len(others) < len(names):
+        return batch.column(names.index(text_column)), others
+    outer, *inner = text_column.split(".")
+    number = names.index(outer)
+    parent = batch.column(number)
+    others[number] = (outer, number, _without(parent, inner))
+    return pc.struct_field(parent, inner), others
+
+
+def _without(column: pa.Array, path: list[str]) -> pa.Array:
+    """Give a struct column without the field at a path."""
+    kept, fields = [], []
+    for number in range(column.type.num_fields):
+        field, values = column.type.field(number), column.field(number)
+        if field.name == path[0] and len(path) == 1:
+            continue
+        if field.name == path[0]:
+            values = _without(values, path[1:])
+        kept.append(values)
+        fields.append(field.with_type(values.type))
+    if not fields:
+        return pa.array([None] * len(column), pa.null())
+    return pa.StructArray.from_arrays(kept, fields=fields, mask=column.is_null())
+
+
+def _apart(names: list[str]) -> list[str]:
+    """Tell columns of one name apart: the second is `name#2`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
 
 
 def _text(text: bytes | None, adapter: Adapter, limit: int) -> bytes:

@@ -58,8 +58,28 @@ def column_values(column: pa.Array) -> list[bytes]:
     finite = _finite if _holds_floats(column.type) else _as_it_is
     try:
         return [_ENCODER.encode(finite(value)) for value in column.to_pylist()]
-    except (ValueError, OverflowError, pa.ArrowException):
+    except (ValueError, TypeError, OverflowError, RecursionError, pa.ArrowException):
         return [_alone(column.slice(row, 1)) for row in range(len(column))]
+
+
+def int96_values(column: pa.Array, seconds: pa.Array) -> list[bytes]:
+    """Give timestamps of the type INT96 as JSON, with all nine digits of their second and of any year.
+
+    Args:
+        column: As nanoseconds or microseconds, which wrap around where they do not fit into 64 bits.
+        seconds: The same as whole seconds, which fit.
+    """
+    digits = {"ns": 9, "us": 6}[column.type.unit]
+    wrapped = column.cast(pa.int64()).to_pylist()
+    whole = seconds.cast(pa.int64()).to_pylist()
+    rest = [
+        0 if second is None else (part - second * 10**digits) % 2**64
+        for part, second in zip(wrapped, whole, strict=True)
+    ]
+    return [
+        NULL if text is None else _ENCODER.encode(f"{text}.{fraction * 10 ** (9 - digits):09d}")
+        for text, fraction in zip(_written(seconds), rest, strict=True)
+    ]
 
 
 def _string(value: bytes) -> bytes:
@@ -83,7 +103,7 @@ def _alone(column: pa.Array) -> bytes:
         return _ENCODER.encode(_finite(column[0].as_py()))
     except UnicodeDecodeError:
         return UNDECODABLE
-    except (ValueError, OverflowError, pa.ArrowException):
+    except (ValueError, TypeError, OverflowError, RecursionError, pa.ArrowException):
         return _ENCODER.encode(column.to_string())
 
 
@@ -92,6 +112,8 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _holds_floats(kind: pa.DataType) -> bool:
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        kind = kind.value_type
     return types.is_floating(kind) or any(_holds_floats(kind.field(index).type) for index in range(kind.num_fields))
 
 

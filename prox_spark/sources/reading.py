@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import pyarrow as pa
 
+from prox_spark.errors import TaskError
 from prox_spark.sources.adapters import Adapter
 from prox_spark.sources.files import Slice, is_parquet
 from prox_spark.sources.json_lines import read_lines
 from prox_spark.sources.parquet_rows import read_rows
-from prox_spark.sources.records import Record, quarantined, record_id
-from prox_spark.sources.streams import Input, head, local_input
+from prox_spark.sources.records import Record, described, quarantined, record_id
+from prox_spark.sources.streams import MEMORY, Input, head, local_input
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 2048
@@ -33,11 +34,13 @@ class Reader:
         adapter: The source.
         snapshot: The snapshot that the user gave; None takes it from the records and the paths.
         limit: Longer records are bad.
+        memory: Most bytes that the decompression of a file may hold.
     """
 
     adapter: Adapter
     snapshot: str | None
     limit: int
+    memory: int = MEMORY
 
     def slices(self, slices: Iterable[Slice]) -> Iterator[Record]:
         """Read the records of some slices."""
@@ -53,6 +56,8 @@ class Reader:
         """Read the records of one file that begin in the bytes `start` to `end`."""
         origin = self.adapter.origin(source.path, self.snapshot)
         adapter, limit = self.adapter, self.limit
+        source = replace(source, memory=self.memory)
+        joined = None if joined is None else replace(joined, memory=self.memory)
         if source.size == 0:
             yield quarantined("empty_file", "there is nothing in it", origin, 0)
             return
@@ -61,8 +66,12 @@ class Reader:
                 yield from read_rows(source, adapter, origin, limit=limit, start=start, end=end)
             else:
                 yield from read_lines(source, adapter, origin, limit=limit, start=start, end=end, joined=joined)
-        except (PermissionError, IsADirectoryError) as error:
+        except TaskError:
+            raise
+        except OSError as error:
             yield quarantined("unreadable_file", error.strerror or str(error), origin, start)
+        except Exception as error:  # noqa: BLE001  # whatever a file holds, it costs itself and not the job
+            yield quarantined("unexpected", described(error), origin, start)
 
 
 def batches(records: Iterable[Record], *, source: str, unit: int) -> Iterator[pa.RecordBatch]:

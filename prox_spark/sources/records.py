@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 REASONS = (
@@ -15,13 +15,17 @@ REASONS = (
     "wrong_type",  # text, URL or id is not what its column must hold
     "undecodable_text",  # bytes that are not UTF-8
     "lone_surrogate",  # an escape for half a character, which no UTF-8 text can hold
-    "too_large",  # longer than ingest.max_record_bytes
+    "too_large",  # longer than ingest.max_record_bytes; or a file whose decompression needs more than max_window_bytes
+    "not_json_lines",  # JSON, but not one object a line: an array, an object over many lines, UTF-16
+    "unknown_format",  # a file of a kind that is not read, such as lz4, zip or ORC
+    "duplicate_column",  # two columns of a Parquet file have the name of the text, URL or id column
     "misplaced_signals",  # quality signals that name another page than the document in their place, which goes without
     "truncated_file",  # the file ends inside its compressed stream; what came before is kept
     "corrupt_file",  # the compressed stream is damaged; what came before is kept
     "empty_file",  # a file without a record
     "unreadable_file",  # a file that cannot be opened, or a Parquet file without a readable footer
     "unreadable_rows",  # a row group of a Parquet file that cannot be read; the others are
+    "unexpected",  # what no reader knows of; the detail names it
 )
 """Values of `quarantine.reason`."""
 
@@ -82,11 +86,13 @@ class Origin:
         path: The file.
         snapshot: Of its records, unless they name theirs.
         final: The user gave the snapshot: what a record names does not count.
+        columns: What the folders of the path say, as `language=en` does: JSON values by name.
     """
 
     path: str
     snapshot: str
     final: bool = False
+    columns: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def quarantined(
@@ -102,6 +108,11 @@ def quarantined(
         raw=raw[:RAW_BYTES],
         raw_bytes=len(raw) if raw_bytes is None else raw_bytes,
     )
+
+
+def described(error: Exception) -> str:
+    """Give what an error is that no reader knows of."""
+    return f"{type(error).__name__}: {error}"
 
 
 def digest(parts: Iterable[bytes | None]) -> str:

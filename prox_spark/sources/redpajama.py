@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prox_spark.sources.columns import Columns, Value, string
+from prox_spark.sources.columns import Columns, Value, members, string
 from prox_spark.sources.lines import Line
 from prox_spark.sources.records import BadRecord
 
@@ -80,7 +80,7 @@ def signals(columns: Columns, line: Line) -> Signals:
     row = (string(columns.get("id")) or "").rpartition("/")[2]
     if not (row.isascii() and row.isdigit() and len(row) < 19):
         raise BadRecord("wrong_type", "id: must end in /<row of the document>")
-    about = _fields(columns.get("metadata"))
+    about = members(columns.get("metadata", b"{}"))
     renamed = {"id": "doc_id", "metadata": "signals_metadata"}
     return Signals(
         int(row), string(about.get("url")), {renamed.get(name, name): value for name, value in columns.items()}, line
@@ -120,10 +120,3 @@ def _object(value: Value | None) -> Columns | None:
         return dict(_OBJECT.decode(string(value) or ""))
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _fields(value: Value | None) -> Columns:
-    try:
-        return {} if value is None else dict(_OBJECT.decode(value))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}

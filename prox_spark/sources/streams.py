@@ -16,6 +16,9 @@ from prox_spark.sources.compression import FAST, ZSTD_INPUT, BrokenStream, Codec
 
 CHUNK = 1 << 20
 
+MEMORY = 1 << 31
+"""The largest window that zstd decompresses on any machine, as `zstd --long=31` writes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -25,15 +28,20 @@ class Input:
         path: As it is recorded in `source_file`.
         size: Bytes in the file.
         open: Open it, at its start; the file can seek.
+        memory: Most bytes that its decompression may hold: the window of zstd, the dictionary of xz.
     """
 
     path: str
     size: int
     open: Callable[[], IO[bytes]]
+    memory: int = MEMORY
 
 
 def local_input(path: str, size: int) -> Input:
-    """Give a file of this machine, or one that pyarrow reaches by its URI."""
+    """Give a file of this machine, or one that pyarrow reaches by its URI.
+
+    A file that is gone when it is opened fails the task: what was listed is read, or the command says that it was not.
+    """
     return Input(path, size, partial(_open, path))
 
 
@@ -65,7 +73,7 @@ def chunks(source: Input, *, start: int = 0) -> Iterator[bytes]:
             yield from iter(partial(file.read, CHUNK), b"")
             return
         given = 0
-        stream = Stream(file, kind, FAST)
+        stream = Stream(file, kind, FAST, memory=source.memory)
         try:
             while chunk := stream.read(CHUNK):
                 given += len(chunk)
@@ -84,7 +92,7 @@ def _salvage(source: Input, kind: Codec, given: int) -> Iterator[bytes]:
     up to that call, and from there in the smallest steps. At most one byte is lost then.
     """
     with source.open() as file:
-        stream = Stream(file, kind, zlib, step=ZSTD_INPUT)
+        stream = Stream(file, kind, zlib, step=ZSTD_INPUT, memory=source.memory)
         done = 0
         found = []
         try:

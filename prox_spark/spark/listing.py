@@ -1,24 +1,25 @@
-"""What files there are: paths, folders and globs of any file system that Spark knows, listed through Spark.
+"""What files there are: paths, folders and patterns of any file system that Spark knows.
 
-Spark's `binaryFile` source lists without reading: only the path and the length are asked for. A file of this machine is
-named by its plain path, every other one by its URI.
+Files of this machine are listed by this process. All others are listed through Spark, with its file systems and
+credentials: its `binaryFile` source lists without reading, for only the path and the length are asked for. It leaves
+out what is hidden by itself, so nothing counts that. A file of this machine is named by its plain path, every other one
+by its URI.
 """
 
 from __future__ import annotations
 
-import bisect
-import glob
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 
 from prox_spark.errors import SourceError
-from prox_spark.sources import File, has_records
+from prox_spark.sources import LEFT_OUT, File, folders, patterns, why_left_out
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,25 +28,55 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WILD = re.compile(r"[][{}*?\\]")
-SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):(?://[^/]*)?")
+SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):(?://[^/]*)?(?=/)")
+
+DELTA_LOG = "/_delta_log"
+
+UNREADABLE = {"delta.columnMapping.mode": "none", "delta.enableDeletionVectors": "false"}
+"""Properties of Delta tables whose files hold other rows or columns than the table, unless they have these values."""
 
 
-def files(spark: SparkSession, source: Adapter, paths: Sequence[str]) -> list[File]:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a source, and what is left out.
+
+    Attributes:
+        files: What is to be read.
+        left_out: How many files and folders are not, by reason, one of `sources.LEFT_OUT`.
+        examples: The path of one of them, by reason.
+    """
+
+    files: tuple[File, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+
+def files(spark: SparkSession, source: Adapter, paths: Sequence[str], *, lake: str | None = None) -> Listing:
     """List the files of a source.
 
+    Args:
+        spark: The session.
+        source: The adapter.
+        paths: Files, folders or patterns.
+        lake: The folder of the lake that they are for, which is no source.
+
     Raises:
-        SourceError: A path matches no file, or none that the source has.
+        SourceError: A path matches no file, or none that the source has; or it lies in the lake.
     """
     if not paths:
         raise SourceError("no path was given")
-    asked = {path: _absolute(path) for path in paths}
-    listed = _listed(spark, asked)
-    named = {bare(path) for path in asked.values()}
-    found = {path: size for path, size in listed.items() if has_records(source, path, named=bare(path) in named)}
-    _check_all_match(source, asked, found)
-    joined = _joined(spark, source.joined, found, listed) if source.joined else {}
-    return [File(path, size, joined.get(path)) for path, size in found.items()]
+    here = {path: local for path in paths if (local := _here(spark, path)) is not None}
+    found = _look_here(here, source, lake)
+    listed = dict(found.files)
+    for path in paths:
+        if path not in here:
+            _look_there(spark, path, source, lake, found, listed)
+    for table in sorted(found.tables):
+        _keep_current(spark, table, found)
+    _check_all_match(source, paths, found)
+    joined = _joined(spark, source.joined, found.files, listed) if source.joined else {}
+    wanted = tuple(File(path, size, joined.get(path)) for path, size in found.files.items())
+    return Listing(wanted, dict(found.left_out), found.examples)
 
 
 def contents(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
@@ -67,19 +98,137 @@ def bare(path: str) -> str:
     return SCHEME.sub("", path).rstrip("/")
 
 
-def _listed(spark: SparkSession, asked: Mapping[str, str]) -> dict[str, int]:
-    wanted = [_pattern(path) for path in asked.values()]
+# -- files of this machine ---------------------------------------------------------------------------------------------
+
+
+def _here(spark: SparkSession, path: str) -> str | None:
+    """Give the absolute path of what lies on this machine, None for what Spark has to look for."""
+    if not hasattr(spark, "_jvm"):  # Connect: the files are where the server is
+        return None
+    if os.path.lexists(path):
+        return os.path.abspath(path)
+    scheme = SCHEME.match(path)
+    if scheme is not None:
+        plain = SCHEME.sub("", path)
+        return None if scheme[1] != "file" else plain if os.path.lexists(plain) else unquote(plain)
+    default = spark.sparkContext._jsc.hadoopConfiguration().get("fs.defaultFS", "file:///")
+    return os.path.abspath(os.path.expanduser(path)) if default.startswith("file:") else None
+
+
+def _look_here(here: Mapping[str, str], source: Adapter, lake: str | None) -> folders.Found:
+    tables = set()
+    wanted = []
+    for given, path in here.items():
+        expanded = list(folders.expand(given, path))
+        if not expanded:
+            raise SourceError(f"{given}: there is no such file or folder")
+        for one in expanded:
+            if lake is not None and _is_in(os.path.realpath(one.path), os.path.realpath(lake)):
+                raise SourceError(f"{given}: lies in the lake {lake}, which it is to be read into")
+            above = folders.table_above(one.path)
+            if above is not None and above[1] == "delta":
+                tables.add(above[0])
+            elif above is not None:
+                raise SourceError(f"{given}: lies in {above[0]}, which is {folders.REFUSED[above[1]]}")
+        wanted += expanded
+    found = folders.look(wanted, lambda path, named: why_left_out(source, path, named=named), lake=lake)
+    found.tables |= tables
+    return found
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")
+
+
+# -- files that Spark lists --------------------------------------------------------------------------------------------
+
+
+def _look_there(
+    spark: SparkSession, given: str, source: Adapter, lake: str | None, found: folders.Found, listed: dict[str, int]
+) -> None:
+    """Add what one path names on another file system."""
+    asked = _asked(spark, given)
+    sizes, pattern = _sizes_there(spark, given, asked)
+    listed |= sizes
+    tables = _delta_tables(spark, asked, sizes)
+    lakes = {_parent(table) for table in tables if f"{_parent(table)}/programs" in tables} | ({lake} if lake else set())
+    if any(_is_in(bare(asked), bare(lake)) for lake in lakes):
+        raise SourceError(f"{given}: is {folders.REFUSED['lake']}")
+    for path, size in sorted(sizes.items()):
+        plain = bare(path)
+        if pattern is not None and not _matches(pattern, plain):
+            continue
+        reason = _why_left_out_there(source, path, pattern or asked, lakes)
+        if reason is not None:
+            found.leave(reason, path)
+        else:
+            found.files[path] = size
+            found.hits.add(given)
+    found.tables |= {table for table in tables if not any(_is_in(bare(table), bare(lake)) for lake in lakes)}
+
+
+def _why_left_out_there(source: Adapter, path: str, asked: str, lakes: set[str]) -> str | None:
+    plain = bare(path)
+    if any(_is_in(plain, bare(lake)) for lake in lakes):
+        return "own_lake"
+    if re.search(r"/metadata/[^/]+\.(metadata\.json|avro)$", plain):
+        return "table"  # what Iceberg has beside its data
+    last = asked.rpartition("/")[2]
+    return why_left_out(source, path, named=plain == bare(asked) or patterns.spells_end(last, plain.rpartition("/")[2]))
+
+
+def _asked(spark: SparkSession, given: str) -> str:
+    """Give the path that Spark is asked for; a relative one would be looked for where its server was started."""
+    if SCHEME.match(given) or hasattr(spark, "_jvm"):
+        return given
+    return os.path.abspath(os.path.expanduser(given))
+
+
+def _sizes_there(spark: SparkSession, given: str, asked: str) -> tuple[dict[str, int], str | None]:
+    """Give the files at a path by size, and the pattern that they must match, if the path is none itself."""
+    listed = _try(spark, _escaped(asked))
+    if listed is None and patterns.WILD.search(asked):
+        listed = {}
+        for one in patterns.alternatives(asked):
+            listed |= _listed_for(spark, one)
+    if not listed:
+        raise SourceError(f"{given}: there is no such file or folder")
+    if _try_is_literal(listed, asked):
+        return listed, None
+    plain = bare(asked)
+    return listed, plain if plain.startswith("/") else f"**/{plain}"
+
+
+def _try_is_literal(listed: Mapping[str, int], asked: str) -> bool:
+    return any(_is_in(bare(path), bare(asked)) for path in listed) or not patterns.WILD.search(asked)
+
+
+def _listed_for(spark: SparkSession, pattern: str) -> dict[str, int]:
+    """List what a pattern without braces may stand for: Hadoop's patterns are narrower than ours, never wider."""
+    names = pattern.split("/")
+    any_folders = names.index(patterns.ANY_FOLDERS) if patterns.ANY_FOLDERS in names else len(names)
+    first = next(number for number, name in enumerate(names) if patterns.is_wild(name) or number == len(names) - 1)
     try:
-        return _sizes(_binary(spark, wanted))
-    except AnalysisException as error:
-        if error.getCondition() != "PATH_NOT_FOUND":
-            raise
-    for path, absolute in asked.items():
-        try:
-            _binary(spark, [_pattern(absolute)])
-        except AnalysisException as error:
-            raise SourceError(f"{path}: there is no such file or folder") from error
-    raise SourceError(f"{', '.join(asked)}: there is no such file or folder")
+        return _try(spark, "/".join(names[:any_folders])) or {}
+    except SourceError:  # Hadoop's patterns do not get over a colon in a name: list all that is there
+        return _try(spark, _escaped("/".join(map(patterns.literal, names[:first])))) or {}
+
+
+def _try(spark: SparkSession, pattern: str) -> dict[str, int] | None:
+    """List what there is, None if there is nothing."""
+    try:
+        return _sizes(_binary(spark, [pattern]))
+    except PySparkException as error:
+        if error.getCondition() == "PATH_NOT_FOUND":
+            return None
+        raise SourceError(f"{pattern}: Spark cannot list it: {str(error).splitlines()[0]}") from error
+
+
+def _matches(pattern: str, path: str) -> bool:
+    """Say whether a pattern matches a file, or a folder that it is in."""
+    parts = path.split("/")
+    ends = ["/".join(parts[:length]) for length in range(len(parts), 1, -1)]
+    return any(patterns.expression(one).fullmatch(end) for one in patterns.alternatives(pattern) for end in ends)
 
 
 def _binary(spark: SparkSession, patterns: list[str]) -> DataFrame:
@@ -108,39 +257,66 @@ def _opened_as(path: str) -> str:
     return path
 
 
-def _absolute(path: str) -> str:
-    """Give the absolute form of a relative path that is here; Spark would look for it where its JVM was started."""
-    if SCHEME.match(path):
-        return path
-    path = os.path.expanduser(path)
-    here = os.path.exists(path) or bool(glob.glob(path))
-    return os.path.abspath(path) if here and not os.path.isabs(path) else path
+# -- what else is to be known of them ----------------------------------------------------------------------------------
 
 
-def _pattern(path: str) -> str:
-    """Give what Spark is to expand: a file whose name looks like a glob, but is there, is taken by its name."""
-    return _escaped(path) if WILD.search(path) and os.path.exists(bare(path)) else path
+def _delta_tables(spark: SparkSession, asked: str, paths: Iterable[str]) -> set[str]:
+    """Find the Delta tables that files of other file systems belong to; their logs are hidden from a listing."""
+    above = {_table_folder(path) for path in paths if path.lower().endswith(".parquet")}
+    above |= {f"{_parent(folder)}/programs" for folder in above if folder.endswith("/documents")}
+    if not patterns.WILD.search(asked):
+        above.add(asked.rstrip("/"))
+    return {folder for folder in above if folder and _try(spark, _escaped(folder + DELTA_LOG))}
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _table_folder(path: str) -> str:
+    """Give the folder of a file without those that say what is in it, such as `language=en`."""
+    folder = _parent(path)
+    while "=" in folder.rpartition("/")[2]:
+        folder = _parent(folder)
+    return folder
+
+
+def _keep_current(spark: SparkSession, table: str, found: folders.Found) -> None:
+    """Leave out the files below a Delta table that are no part of its current version.
+
+    Raises:
+        SourceError: Its files do not say what its rows are.
+    """
+    below = [path for path in found.files if path.startswith(table + "/")]
+    try:
+        frame = spark.read.format("delta").load(table)
+        about = spark.sql(f"DESCRIBE DETAIL delta.`{table.replace('`', '``')}`").select("properties").first()
+        current = {_opened_as(unquote(path)) for path in frame.inputFiles()}
+    except PySparkException as error:
+        raise SourceError(f"{table}: a Delta table that cannot be read: {error.getCondition()}") from error
+    for key, value in ((about[0] if about else None) or {}).items():
+        if key in UNREADABLE and value != UNREADABLE[key]:
+            raise SourceError(
+                f"{table}: a Delta table with {key} = {value}, whose files alone do not say what its rows are; write "
+                "its rows to a folder first: spark.read.format('delta').load(…).write.parquet(…)"
+            )
+    for path in below:
+        if path not in current:
+            del found.files[path]
+            found.leave("table", path)
 
 
 def _escaped(path: str) -> str:
-    return WILD.sub(lambda found: "\\" + found[0], path)
+    return patterns.WILD.sub(lambda match: "\\" + match[0], path)
 
 
-def _check_all_match(source: Adapter, asked: Mapping[str, str], found: Mapping[str, int]) -> None:
-    known = sorted(bare(path) for path in found)
-    for path, absolute in asked.items():
-        plain = bare(absolute)
-        if WILD.search(path) and not os.path.exists(plain):
-            matched = bool(known)
-        else:
-            at = bisect.bisect_left(known, plain)
-            inside = bisect.bisect_left(known, plain + "/")
-            below = any(name.startswith(plain + "/") for name in known[inside : inside + 1])
-            matched = below or known[at : at + 1] == [plain]
-        if not matched:
+def _check_all_match(source: Adapter, paths: Sequence[str], found: folders.Found) -> None:
+    for path in paths:
+        if path not in found.hits:
+            left = "; ".join(f"left out: {count} {LEFT_OUT[reason]}" for reason, count in found.left_out.items())
             raise SourceError(
                 f"{path}: there is no file for {source.name} in it; read are .json, .jsonl and .ndjson, also with .gz, "
-                ".zst, .bz2 or .xz, and .parquet"
+                f".zst, .bz2 or .xz, and .parquet{'; ' + left if left else ''}"
             )
 
 

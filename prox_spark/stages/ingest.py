@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
+    from prox_spark.spark.listing import Listing
     from prox_spark.spark.tally import Counter, Tally
 
     Batches = Iterator[pa.RecordBatch]
 
-__all__ = ["adapter", "documents", "files", "quarantined", "records"]
+__all__ = ["adapter", "documents", "files", "listed", "quarantined", "records", "work"]
 
 KINDS = {"string": StringType(), "int64": LongType(), "int32": IntegerType(), "binary": BinaryType()}
 
@@ -66,23 +67,34 @@ class Settings(Protocol):
     @property
     def max_record_bytes(self) -> int: ...
     @property
+    def max_window_bytes(self) -> int: ...
+    @property
     def unit_bytes(self) -> int: ...
 
 
-def files(spark: SparkSession, source: Adapter, paths: Sequence[str], *, settings: Settings) -> list[Unit]:
-    """List the files to read and cut them into units of work.
+def listed(spark: SparkSession, source: Adapter, paths: Sequence[str], *, lake: str | None = None) -> Listing:
+    """List the files to read.
 
     Args:
-        spark: The session; it lists, so that its file systems and credentials count.
+        spark: The session; it lists other file systems than this machine's, so that its credentials count.
         source: The adapter.
-        paths: Files, folders or globs.
-        settings: Says how large a unit is.
+        paths: Files, folders or patterns.
+        lake: The folder of the lake that they are for, which is no source.
 
     Raises:
-        SourceError: A path matches no file, or none that the source has.
+        SourceError: A path matches no file, or none that the source has; or it lies in the lake.
     """
-    wanted = listing.files(spark, source, paths)
-    return units(wanted, unit_bytes=settings.unit_bytes, splits=_splits)
+    return listing.files(spark, source, paths, lake=lake)
+
+
+def files(spark: SparkSession, source: Adapter, paths: Sequence[str], *, settings: Settings) -> list[Unit]:
+    """List the files to read and cut them into units of work."""
+    return work(listed(spark, source, paths), settings=settings)
+
+
+def work(found: Listing, *, settings: Settings) -> list[Unit]:
+    """Cut files into units of work; the settings say how large one is."""
+    return units(found.files, unit_bytes=settings.unit_bytes, splits=_splits)
 
 
 def records(
@@ -108,7 +120,7 @@ def records(
         SourceError: The snapshot cannot be the name of a folder.
     """
     check_snapshot(snapshot)
-    reader = Reader(source, snapshot, settings.max_record_bytes)
+    reader = Reader(source, snapshot, settings.max_record_bytes, settings.max_window_bytes)
     handed = [(n, part) for n, unit in enumerate(work) for part in unit.slices if _is_handed_over(part.file)]
     opened = [
         (n, parts) for n, unit in enumerate(work) if (parts := [p for p in unit.slices if not _is_handed_over(p.file)])
@@ -141,9 +153,9 @@ def documents(
         run_id: Written to every row.
         shards: Number of shards of the lake.
         partitions: Number of partitions to write.
-        observation: Told the number of `records`, `documents` and `quarantined`, and the `damaged` units: the numbers
-            of those that hold bad records, with blanks between. It counts after the shuffle, where no task counts
-            twice.
+        observation: Told the number of `records`, `documents`, documents with `urls`, and `quarantined`, and the
+            `damaged` units: the numbers of those that hold bad records, with blanks between. It counts after the
+            shuffle, where no task counts twice.
 
     Returns:
         Rows of `schema.DOCUMENTS`.
@@ -171,6 +183,7 @@ def documents(
             observation,
             F.count_if(incoming).alias("records"),
             F.count_if(first).alias("documents"),
+            F.count_if(first & F.col("url").isNotNull()).alias("urls"),
             F.count_if(incoming & ~good).alias("quarantined"),
             # Written as text: Spark 4.0 gives an observed array as an object of the JVM.
             F.array_join(F.sort_array(F.collect_set(F.when(~good, F.col("unit")))), " ").alias("damaged"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.source_files import line, read, reasons, texts, write
 
@@ -133,3 +135,54 @@ def test_the_samples_are_read_whole(shared: Path, source: str, folder: str, numb
     records = [record for path in paths for record in read(path, source)]
     assert (len(texts(records)), reasons(records)) == (number, [])
     assert len({record.doc_id for record in records}) == number
+
+
+def test_folders_of_the_form_key_value_become_columns_and_the_snapshot(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "dump=CC-MAIN-2024-10/lang=de%2FAT/x=__HIVE_DEFAULT_PARTITION__/a.jsonl",
+        line("a", lang="en") + line("b"),
+    )
+    one, two = read(path, "fineweb")
+    assert json.loads(two.metadata or b"") == {
+        "timestamp": "2019-04-25T12:57:54Z", "dump": "CC-MAIN-2024-10", "lang": "de/AT", "x": None,
+    }  # fmt: skip
+    assert json.loads(one.metadata or b"")["lang"] == "en"  # what the record itself says
+    assert {record.snapshot for record in (one, two)} == {"CC-MAIN-2024-10"}
+    assert read(write(tmp_path, "snapshot=7/a.jsonl", line()), "jsonl")[0].snapshot == "7"
+    assert read(write(tmp_path, "snapshot=a b/a.jsonl", line()), "jsonl")[0].snapshot == "default"
+
+
+def test_the_folder_of_a_record_is_no_part_of_its_id(tmp_path: Path) -> None:
+    assert ids(write(tmp_path, "day=1/a.jsonl", line()), "jsonl") == ids(write(tmp_path, "a.jsonl", line()), "jsonl")
+
+
+def test_nested_columns_are_named_by_their_path(tmp_path: Path) -> None:
+    record = {"content": {"text": "a", "n": 1.50}, "metadata": {"web": {"url": "u"}}, "meta": {"id": 7}}
+    named = adapter("jsonl", Named("content.text", "metadata.web.url", "meta.id"))
+    (good,) = read(write(tmp_path, "a.jsonl", json.dumps(record).encode()), named)
+    assert (good.text, good.url, good.reason) == (b"a", "u", None)
+    assert good.metadata == b'{"content":{"n":1.5},"metadata":{"web": {"url": "u"}},"meta":{"id": 7}}'
+    (row,) = read(parquet(tmp_path, "a.parquet", {name: [value] for name, value in record.items()}), named)
+    assert (row.text, row.url, row.doc_id) == (good.text, good.url, good.doc_id)
+    assert row.metadata == b'{"content":{"n":1.5},"metadata":{"web":{"url":"u"}},"meta":{"id":7}}'
+
+
+def test_a_column_with_a_dot_in_its_name_comes_before_a_path(tmp_path: Path) -> None:
+    data = b'{"a.b": "one", "a": {"b": "two"}}'
+    assert texts(read(write(tmp_path, "a.jsonl", data), adapter("jsonl", Named("a.b")))) == ["one"]
+
+
+@pytest.mark.parametrize("name", ["content.body", "content.text.more", "content"])
+def test_a_path_that_leads_nowhere_is_missing(tmp_path: Path, name: str) -> None:
+    record = {"content": {"text": "a"}}
+    found = [
+        *read(write(tmp_path, "a.jsonl", json.dumps(record).encode()), adapter("jsonl", Named(name))),
+        *read(parquet(tmp_path, "a.parquet", {"content": [record["content"]]}), adapter("parquet", Named(name))),
+    ]
+    assert set(reasons(found)) <= {"missing_text", "wrong_type"} and len(reasons(found)) == 2
+
+
+def parquet(folder: Path, name: str, columns: dict[str, list[object]]) -> str:
+    pq.write_table(pa.table(columns), folder / name)
+    return str(folder / name)

@@ -198,3 +198,58 @@ def test_a_plain_file_larger_than_a_unit_is_cut_and_a_compressed_one_is_not() ->
 def test_a_folder_is_quarantined_and_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     assert reasons(read_slices([Slice(File(str(tmp_path / "a.json"), 10), 0, 10)])) == ["unreadable_file"]
+
+
+def test_byte_order_marks_inside_a_joined_file_are_no_part_of_its_records(tmp_path: Path) -> None:
+    part = b"\xef\xbb\xbf" + line("a")
+    data = part + part + b"\xef\xbb\xbf\n" + b"\xef\xbb\xbf" + part
+    assert texts(read(write(tmp_path, "a.jsonl", data))) == ["a", "a", "a"]
+    assert reasons(read(write(tmp_path, "a.jsonl", data))) == []
+
+
+RECORDS = [{"text": f"Page {n}", "deep": {"n": n}} for n in range(3)]
+
+OTHERS = {
+    "an array": (json.dumps(RECORDS).encode(), "not_json_lines", "one JSON array"),
+    "an array of many lines": (json.dumps(RECORDS, indent=1).encode(), "not_json_lines", "one JSON array"),
+    "an array with an object a line": (
+        b"[" + b",\n".join(json.dumps(record).encode() for record in RECORDS) + b"]",
+        "not_json_lines",
+        "one JSON array",
+    ),
+    "an array beyond what is looked at": (
+        json.dumps([{"text": "long " * 1000}] * 1000, indent=1).encode(), "not_json_lines", "one JSON array",
+    ),
+    "objects of many lines": (
+        b"\n".join(json.dumps(record, indent=1).encode() for record in RECORDS), "not_json_lines", "many lines",
+    ),
+    "UTF-16 with its mark": (json.dumps(RECORDS[0]).encode("utf-16"), "not_json_lines", "UTF-16"),
+    "UTF-16 without": (json.dumps(RECORDS[0]).encode("utf-16-be"), "not_json_lines", "UTF-16"),
+    "UTF-32": (json.dumps(RECORDS[0]).encode("utf-32"), "not_json_lines", "UTF-32"),
+    "lz4": (b"\x04\x22\x4d\x18" + b"rubbish\n" * 9, "unknown_format", "an lz4 file"),
+    "zip": (b"PK\x03\x04" + b"rubbish\n" * 9, "unknown_format", "a zip archive"),
+    "tar": (b"a.jsonl".ljust(257, b"\0") + b"ustar\0" + b"00" + bytes(247) + line(), "unknown_format", "a tar archive"),
+    "WARC": (b"WARC/1.0\r\nWARC-Type: warcinfo\r\n", "unknown_format", "a WARC file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_is_no_json_lines_is_named_for_what_it_is_once(tmp_path: Path, name: str, suffix: str) -> None:
+    data, reason, said = OTHERS[name]
+    (bad,) = read(write(tmp_path, f"a.json{suffix}", data))
+    assert (bad.reason, bad.position) == (reason, 0)
+    assert said in (bad.detail or "")
+
+
+@pytest.mark.parametrize("name", ["an array of many lines", "UTF-16 with its mark"])
+def test_every_slice_of_such_a_file_knows_it_and_the_first_one_says_it(tmp_path: Path, name: str) -> None:
+    data = OTHERS[name][0]
+    file = File(write(tmp_path, "a.json", data), len(data))
+    slices = [Slice(file, start, end) for start, end in pairwise([0, 5, 40, len(data)])]
+    assert reasons(read_slices(slices)) == ["not_json_lines"]
+
+
+@pytest.mark.parametrize("first", [b"[1, 2", b'{"text": "cut', b"\xff\xfe{", b'["a"]', b"[\n{", b"\0" * 300])
+def test_damage_in_the_first_lines_costs_no_record_behind_them(tmp_path: Path, first: bytes) -> None:
+    assert texts(read(write(tmp_path, "a.json", first + b"\n" + line("a") + line("b")))) == ["a", "b"]

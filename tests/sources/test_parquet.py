@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from support.source_files import read, read_slices, reasons, texts, write_raw
 
-from prox_spark.sources import File, Record, Slice
+from prox_spark.sources import File, Reader, Record, Slice, adapter
+from prox_spark.sources.parquet_pages import uncompressed_size
 from prox_spark.sources.parquet_values import column_values
 
 
@@ -184,3 +185,74 @@ def test_json_and_parquet_forms_of_one_record_have_one_id(tmp_path: Path) -> Non
     (one,) = read(write(tmp_path, {name: [value] for name, value in row.items()}), "fineweb")
     (two,) = read(write_raw(tmp_path, "a.jsonl", json.dumps(row).encode()), "fineweb")
     assert (one.doc_id, one.snapshot, about(one)) == (two.doc_id, two.snapshot, about(two))
+
+
+def test_int96_timestamps_of_any_year_are_true_to_the_nanosecond(tmp_path: Path) -> None:
+    seconds = [1714566615, 253402300799, -30610224000, -4874991000]  # 2024, 9999, 1000, 1815
+    path = write(tmp_path, {"text": ["a", "b", "c", "d", "e"], "at": pa.array([*seconds, None], pa.timestamp("s"))},
+                 use_deprecated_int96_timestamps=True)  # fmt: skip
+    assert [about(record)["at"] for record in read(path, "parquet")] == [
+        "2024-05-01T12:30:15.000000000", "9999-12-31T23:59:59.000000000", "1000-01-01T00:00:00.000000000",
+        "1815-07-09T11:50:00.000000000", None,
+    ]  # fmt: skip
+
+
+def test_nanoseconds_of_int96_timestamps_are_kept(tmp_path: Path) -> None:
+    column = pa.array([1_714_566_615_123_456_789, -1], pa.timestamp("ns"))
+    path = write(tmp_path, {"text": ["a", "b"], "at": column}, use_deprecated_int96_timestamps=True)
+    assert [about(record)["at"] for record in read(path, "parquet")] == [
+        "2024-05-01T12:30:15.123456789", "1969-12-31T23:59:59.999999999",
+    ]  # fmt: skip
+
+
+def test_int96_timestamps_inside_of_other_values_are_true_to_the_microsecond(tmp_path: Path) -> None:
+    column = pa.array([{"at": 253402300799}, {"at": 0}], pa.struct([("at", pa.timestamp("s"))]))
+    alone = pa.array([253402300799, 0], pa.timestamp("s"))
+    path = write(tmp_path, {"text": ["a", "b"], "in": column, "at": alone}, use_deprecated_int96_timestamps=True)
+    assert [about(record) for record in read(path, "parquet")] == [
+        {"in": {"at": "9999-12-31T23:59:59"}, "at": "9999-12-31T23:59:59.000000000"},
+        {"in": {"at": "1970-01-01T00:00:00"}, "at": "1970-01-01T00:00:00.000000000"},
+    ]
+
+
+def twice(names: list[str], *columns: list[Any]) -> pa.Table:
+    return pa.Table.from_arrays([pa.array(column) for column in columns], names=names)
+
+
+def test_a_second_column_of_one_name_is_told_apart(tmp_path: Path) -> None:
+    table = twice(["text", "score", "score", "url"], ["a", "b"], [1, 2], [0.5, None], ["u", "v"])
+    records = read(write(tmp_path, table), "parquet")
+    assert [about(record) for record in records] == [{"score": 1, "score#2": 0.5}, {"score": 2, "score#2": None}]
+    assert [record.url for record in records] == ["u", "v"]
+
+
+@pytest.mark.parametrize("name", ["text", "url"])
+def test_a_second_column_with_the_name_of_text_or_url_is_named(tmp_path: Path, name: str) -> None:
+    (bad,) = read(write(tmp_path, twice(["text", "url", name], ["a"], ["u"], ["x"])), "parquet")
+    assert (bad.reason, bad.detail) == ("duplicate_column", f"2 columns are called {name}")
+
+
+def test_floats_in_a_dictionary_keep_what_json_has_no_number_for() -> None:
+    column = pa.array([math.nan, 1.5]).dictionary_encode()
+    assert column_values(column) == [b'"NaN"', b"1.5"]
+
+
+def test_memory_is_bounded_by_what_rows_decode_to_and_not_by_what_they_take_in_the_file(tmp_path: Path) -> None:
+    text = "x" * 1_000_000
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), pa.array([text]))
+    path = write(tmp_path, {"text": column}, row_group_size=2000)
+    size = Path(path).stat().st_size
+    assert size < 200_000  # 2 GB of text
+    before = pa.total_allocated_bytes()
+    records = iter(Reader(adapter("parquet"), None, 1 << 26).slices([Slice(File(path, size), 0, size)]))
+    assert (next(records).text or b"")[:3] == b"xxx"
+    assert pa.total_allocated_bytes() - before < 700_000_000
+    assert sum(1 for _ in records) == 1999
+
+
+def test_the_size_of_a_dictionary_is_read_from_its_page(tmp_path: Path) -> None:
+    values = [f"{n:09d}" * 40 for n in range(500)]
+    path = write(tmp_path, {"text": values * 4}, compression="zstd")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    header = Path(path).read_bytes()[column.dictionary_page_offset :][:32]
+    assert uncompressed_size(header) == sum(len(value) + 4 for value in values)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import random
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,36 @@ def test_a_file_system_that_pyarrow_knows_is_read_by_its_uri(tmp_path: Path) -> 
 def test_a_plain_file_can_be_read_from_the_middle(tmp_path: Path) -> None:
     source: Input = local_input(write(tmp_path, "a.json", b"0123456789"), 10)
     assert b"".join(chunks(source, start=4)) == b"456789"
+
+
+def framed(data: bytes, window_log: int) -> bytes:
+    """Compress into a frame that asks for a window of so many bits, as `zstd --long` does, and says no size."""
+    options = zstandard.ZstdCompressionParameters(window_log=window_log, write_content_size=0)
+    compressor = zstandard.ZstdCompressor(compression_params=options).compressobj()
+    return compressor.compress(data) + compressor.flush()
+
+
+def test_zstd_frames_with_large_windows_are_read(tmp_path: Path) -> None:
+    packed = framed(b"a\n", 28) + framed(b"b\n", 20) + framed(b"c\n", 30)
+    assert given(write_raw(tmp_path, "a.json.zst", packed)) == (b"a\nb\nc\n", None)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        framed(b"b\n", 27),
+        lzma.compress(b"b\n", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 27}]),
+    ],
+)
+def test_a_stream_that_needs_more_memory_than_the_bound_says_so_and_keeps_what_came_before(
+    tmp_path: Path, packed: bytes
+) -> None:
+    suffix, before = (".zst", framed(b"a\n", 20)) if packed[:1] == b"\x28" else (".xz", lzma.compress(b"a\n"))
+    path = write_raw(tmp_path, f"a.json{suffix}", before + packed)
+    source = replace(local_input(path, Path(path).stat().st_size), memory=1 << 26)
+    found = chunks(source)
+    assert next(found) == b"a\n"
+    with pytest.raises(BrokenStream) as broken:
+        list(found)
+    assert broken.value.reason == "too_large"
+    assert "needs 134217728 bytes of memory; ingest.max_window_bytes is 67108864" in broken.value.detail

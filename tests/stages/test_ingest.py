@@ -31,6 +31,7 @@ class Given:
     url_column: str | None = "url"
     id_column: str | None = None
     max_record_bytes: int = 1 << 26
+    max_window_bytes: int = 1 << 31
     unit_bytes: int = 64_000_000
 
 
@@ -170,7 +171,7 @@ def test_of_equal_records_the_first_is_kept_and_the_others_are_counted(spark: Sp
     assert sorted((row["text"], Path(row["source_file"]).name, row["snapshot"]) for row in rows) == [
         ("a", "1.json", "en"), ("b", "2.json", "en.noclean"), ("c", "2.json", "en.noclean"),
     ]  # fmt: skip
-    assert counted == {"records": 6, "documents": 3, "quarantined": 0, "damaged": ""}
+    assert counted == {"records": 6, "documents": 3, "urls": 3, "quarantined": 0, "damaged": ""}
 
 
 def test_what_the_lake_has_is_not_added_again(spark: SparkSession, tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_what_the_lake_has_is_not_added_again(spark: SparkSession, tmp_path: Pat
     existing = spark.createDataFrame([(row["doc_id"], row["shard"]) for row in first], "doc_id STRING, shard INT")
     assert kept(found(spark, tmp_path), existing) == (
         [],
-        {"records": 100, "documents": 0, "quarantined": 0, "damaged": ""},
+        {"records": 100, "documents": 0, "urls": 0, "quarantined": 0, "damaged": ""},
     )
     write(tmp_path, "2.json", b"".join(line(f"Page {n}") for n in range(95, 105)))
     rows, counted = kept(found(spark, tmp_path), existing)
@@ -227,7 +228,7 @@ def test_units_with_bad_records_are_named(spark: SparkSession, tmp_path: Path) -
         path = write(tmp_path, f"{number}.json", content)
         work += ingest.files(spark, ingest.adapter("c4"), [path], settings=Given())
     _, counted = kept(found(spark, work=work))
-    assert counted == {"records": 7, "documents": 3, "quarantined": 4, "damaged": "1 3 4"}
+    assert counted == {"records": 7, "documents": 3, "urls": 3, "quarantined": 4, "damaged": "1 3 4"}
     again = found(spark, work=[work[int(number)] for number in counted["damaged"].split()])
     reasons = [row["reason"] for row in ingest.quarantined(again, run_id="run").collect()]
     assert sorted(reasons) == ["empty_file", "invalid_json", "missing_text", "not_an_object"]
@@ -315,7 +316,9 @@ def test_the_samples_are_ingested_whole(
     spark: SparkSession, shared: Path, source: str, folder: str, records: int, documents: int
 ) -> None:
     rows, counted = kept(found(spark, shared / "raw" / folder, source=source))
-    assert counted == {"records": records, "documents": documents, "quarantined": 0, "damaged": ""}
+    assert counted == {
+        "records": records, "documents": documents, "urls": documents, "quarantined": 0, "damaged": "",
+    }  # fmt: skip
     assert len({row["doc_id"] for row in rows}) == documents
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from prox_spark.cli.screens import OUTCOME_STYLES, print_json
+from prox_spark.program.characters import visible
 from prox_spark.report.numbers import duration
+from prox_spark.sources import LEFT_OUT
 
 if TYPE_CHECKING:
     from prox_spark.cli.doctor import Finding
@@ -25,6 +27,8 @@ def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
         return print_json(asdict(summary))
     console = options.console()
     console.print(sum_of(summary))
+    for line in (*left_out(summary.left_out, summary.examples), *summary.notes):
+        console.print(Text(line, style="yellow"))
     if summary.quarantined:
         query = "SELECT reason, count(*) FROM quarantine GROUP BY reason"
         console.print(Text(f'Why records were quarantined: prox-spark sql "{query}" --lake {lake}', style="dim"))
@@ -33,6 +37,18 @@ def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
     else:
         console.print(f"corpus is at version {summary.corpus_version} ({duration(summary.seconds)})")
     return None
+
+
+def left_out(counts: Mapping[str, int], examples: Mapping[str, str]) -> list[str]:
+    """Say what was given and not read.
+
+    >>> left_out({"hidden": 2}, {"hidden": "/in/_SUCCESS"})
+    ['Left out: 2 with names that begin with . or _, such as /in/_SUCCESS']
+    """
+    return [
+        f"Left out: {count:,} {LEFT_OUT[reason]}, such as {visible(examples[reason])}"
+        for reason, count in counts.items()
+    ]
 
 
 def sum_of(summary: IngestSummary) -> str:
