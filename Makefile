@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks mosaicml \
         test-vllm check format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate accelerator bench-apply \
-        bench-refine bench-host bench-scale wheel clean
+        bench-refine bench-host bench-gpu bench-scale wheel clean
 
 help:  ## list the commands
 	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -94,6 +94,9 @@ bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark ref
 
 bench-host: $(VENV)/.installed-dev  ## how fast the host can feed a card: refine with a clock in the card's place
 	@$(BIN)/python benchmarks/bench_host.py
+
+bench-gpu: $(VENV)/.installed  ## tokens a second on a GPU: vLLM alone, prox-spark refine, transformers; needs vLLM
+	@$(BIN)/python benchmarks/bench_gpu.py
 
 bench-scale: $(VENV)/.installed  ## time and memory of three sizes up to 1 GB, written into docs/scale.md
 	@$(BIN)/python benchmarks/bench_scale.py --page docs/scale.md
