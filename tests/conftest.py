@@ -30,6 +30,20 @@ SPARK_SETTINGS: dict[str, Any] = {
 }
 
 
+LONG = ("chaos", "notebooks", "cluster", "pipeline", "cli/test_commands", "audit", "connect")
+"""What takes minutes, the longest first: the last file to begin must not be one of these."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.nodeid.removeprefix("tests/")
+        return next((number for number, start in enumerate(LONG) if name.startswith(start)), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Give the one session of the run: local, two cores, with Delta."""
