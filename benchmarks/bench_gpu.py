@@ -127,7 +127,7 @@ def by_itself(model: Path, texts: list[str], kind: str) -> dict[str, Any]:
 
 
 def refine(model: Path, texts: list[str]) -> dict[str, Any]:
-    """Run `prox-spark refine` with its defaults, as a user does; the seconds are those of its tasks, without loading."""
+    """Run `prox-spark refine` with its defaults, as a user does; the seconds are those of its tasks but loading."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "pages.jsonl"
         source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
