@@ -18,7 +18,8 @@ from prox_spark.lake import ledger
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
-from prox_spark.spark.settings import causes, changed
+from prox_spark.spark.conditions import causes
+from prox_spark.spark.settings import changed
 from prox_spark.stages import verify as checking
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from prox_spark.errors import EngineError, LakeError, ProxError, SessionError
 from prox_spark.lake import schema
 from prox_spark.lake.location import absolute, check_folder, is_catalog_schema, is_uri
 from prox_spark.spark import accelerator, executors, jars, java, local
+from prox_spark.spark.conditions import explained
 from prox_spark.spark.session import cache_folder, delta_jars, is_to_start, parallelism, session, wanted_delta
 from prox_spark.spark.session import platform as provider
 from prox_spark.version import __version__
@@ -49,7 +50,7 @@ def check(config: Config, *, verbose: bool = False) -> list[Finding]:
         ("python", _python),
         ("java", partial(_java, os.environ)),
         ("delta", partial(_delta, os.environ)),
-        ("workers", partial(_workers, os.environ)),
+        ("workers", partial(_workers, _python_of_workers(config, os.environ))),
         ("machine", partial(_machine, config)),
         ("gpu", partial(_gpu, kinds)),
         *(("engine", partial(_engine, engine)) for engine in dict.fromkeys(kinds)),
@@ -112,11 +113,25 @@ def _delta(environ: Mapping[str, str]) -> str:
     return f"{delta.version} for Spark {delta.spark}{tested} in {delta.folder(cache_folder(environ))}"
 
 
-def _workers(environ: Mapping[str, str]) -> str:
-    """Check the Python that Spark starts its workers with: it must be of this version and have these packages."""
-    python = environ.get("PYSPARK_PYTHON", sys.executable)
+def _python_of_workers(config: Config, environ: Mapping[str, str]) -> str:
+    """Name the Python of Spark's workers: on this machine it is this one, whatever PYSPARK_PYTHON says."""
+    if local.runs_here(config.spark.get("spark.master", "local")) and is_to_start(environ):
+        return config.spark.get("spark.pyspark.python", sys.executable)
+    return environ.get("PYSPARK_PYTHON", sys.executable)
+
+
+def _workers(python: str) -> str:
+    """Check the Python of the workers: it must be of this version and have these packages."""
     command = [shutil.which(python) or python, "-c", _WORKER_IMPORTS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},  # as the workers have it
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
         raise SessionError(f"Spark's workers run {python} (PYSPARK_PYTHON), which cannot: {last}")
@@ -195,6 +210,5 @@ def _session(config: Config, *, verbose: bool) -> str:
         if ours:
             spark.stop()
     except (PySparkException, Py4JError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise SessionError(f"Spark starts and cannot write a Delta table: {first}") from error
+        raise SessionError(f"Spark starts and cannot write a Delta table: {explained(error)}") from error
     return said

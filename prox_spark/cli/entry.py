@@ -16,12 +16,12 @@ import typer
 from prox_spark import errors
 from prox_spark.cli import commands
 from prox_spark.errors import ProxError, UserError
+from prox_spark.spark import conditions
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 _UsageError = typer.BadParameter.__mro__[1]  # typer brings its own click or depends on one, by version
 _IN_WORKER = re.compile(r"prox_spark\.errors\.(\w+): (.+)")
-_LAST_WORDS = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)): *(.*)$", re.M)
 _LONGEST_LINE = 400
 
 
@@ -67,18 +67,7 @@ def explained(error: BaseException) -> tuple[int, str]:
     if from_worker := _IN_WORKER.search(text):
         kind = getattr(errors, from_worker[1], ProxError)
         return (WRONG_USE if issubclass(kind, UserError) else FAILED), _line(from_worker[2])
-    return FAILED, f"{_last_words(error)}; run again with --verbose for the traceback"
-
-
-def _last_words(error: BaseException) -> str:
-    """Say what an unexpected error says; for one from a Python worker that is the end of the traceback inside it."""
-    text = str(error).strip()
-    if "Traceback (most recent call last)" in text:
-        inside = _LAST_WORDS.findall(text[text.index("Traceback (most recent call last)") :])
-        if inside:
-            return _line(": ".join(filter(None, inside[0])))
-    first = text.split("\n", 1)[0]
-    return _line(f"{type(error).__name__}: {first}" if first else type(error).__name__)
+    return FAILED, f"{_line(conditions.explained(error))}; run again with --verbose for the traceback"
 
 
 def _line(text: str) -> str:

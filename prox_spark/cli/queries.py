@@ -21,7 +21,7 @@ from pyspark.errors import (
 from pyspark.sql import functions as F
 
 from prox_spark.errors import UserError
-from prox_spark.spark.settings import causes
+from prox_spark.spark.conditions import causes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

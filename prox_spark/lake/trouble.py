@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prox_spark.errors import LakeError, RunError
-from prox_spark.spark.settings import causes
+from prox_spark.spark.conditions import advice, causes
 
 BUSY = "another command wrote to the lake while this one worked; nothing was written, run the command again"
 
@@ -41,10 +40,10 @@ def translated_errors(action: str, location: str) -> Iterator[None]:
     ) as error:
         raise RunError(BUSY) from error
     except Exception as error:
-        advice = advice_for(error)
-        if advice is None:
+        meaning = advice_for(error)
+        if meaning is None:
             raise
-        raise LakeError(f"cannot {action} the lake {location}: {advice}") from error
+        raise LakeError(f"cannot {action} the lake {location}: {meaning}") from error
 
 
 def advice_for(error: Exception) -> str | None:
@@ -57,8 +56,4 @@ def advice_for(error: Exception) -> str | None:
     if condition in ("REQUIRES_SINGLE_PART_NAMESPACE", "CATALOG_NOT_FOUND", "CANNOT_FIND_CATALOG"):
         return "its catalog is not known to this session; a folder is written ./name"
     text = "\n".join(map(str, (error, *causes(error))))
-    if re.search("No space left on device|Disk quota exceeded|not enough space", text, re.I):
-        return "a disk is full; what was committed stays: free some space and run the command again"
-    if re.search("Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed", text):
-        return "it is read-only, or this user may not write there; nothing was changed"
-    return None
+    return advice(text, among=("disk_full", "read_only"))

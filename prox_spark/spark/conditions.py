@@ -6,53 +6,55 @@ Spark wraps an exception many times, and says at both ends what helps nobody: `o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-CONDITIONS = (
-    (
+from prox_spark.errors import ProxError
+
+CONDITIONS = {
+    "disk_full": (
         "No space left on device|Disk quota exceeded|not enough space",
         "a disk is full; what was committed stays: free some space and run the command again",
     ),
-    (
+    "open_files": (
         "Too many open files|error=24,",
         "this user may open too few files at once: raise `ulimit -n`, 4096 is enough",
     ),
-    (
+    "noexec": (
         "failed to map segment from shared object",
         "programs may not run from the temporary folder (mounted noexec): name another one with "
         "JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=FOLDER",
     ),
-    (
-        "invalid null input: name",
-        "this user has a number and no name, which Hadoop wants: add one to /etc/passwd, or run as another user",
-    ),
-    (
+    "java_memory": (
         "Java heap space|GC overhead limit exceeded",
         "Spark's Java ran out of memory: more comes with --set spark.spark.driver.memory=8g",
     ),
-    (
-        "unable to create native thread|error=11,|Resource temporarily unavailable",
+    "threads": (
+        "unable to create native thread|error=11,",
         "this user or container may not start more processes and threads: raise `ulimit -u` or the container's limit",
     ),
-    (
+    "submit_args": (
         "Missing application resource",
         "PYSPARK_SUBMIT_ARGS must end with pyspark-shell; unset it if it is meant for another Spark",
     ),
-    (
+    "scratch": (
         "Failed to create (?:any|a) local dir|Failed to create a temp directory",
         "Spark cannot write its scratch folder: SPARK_LOCAL_DIRS or spark.local.dir name one, /tmp is it otherwise",
     ),
-    (
+    "java_options": (
         "Unrecognized (?:VM )?option|Could not create the Java Virtual Machine|Error opening zip file or JAR",
         "Java refuses an option that JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS, _JAVA_OPTIONS or a setting gives it",
     ),
-    (
-        "Python worker exited unexpectedly|Python worker.* crashed",
+    "dead_worker": (
+        "Python worker exited unexpectedly",
         "a Python worker died, most often killed because the memory was at its end; Spark's log has its last words",
     ),
-)
-"""A pattern, looked for in all that a failure says, and what it means; the first that fits counts."""
+    "read_only": (
+        "Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed",
+        "the place is read-only, or this user may not write there",
+    ),
+}
+"""By name: a pattern, looked for in all that a failure says, and what it means; the first that fits counts."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 _RAISED = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)):? *(.*)$", re.M)
@@ -62,20 +64,39 @@ _LOGGED = re.compile(r"^.*\b(?:ERROR|FATAL) ([\w.$]+: .+)$", re.M)
 _SAYS_NOTHING = ("EOFException", "Py4JNetworkError", "Py4JError")
 
 
-def advice(text: str) -> str | None:
+def advice(text: str, among: Collection[str] = CONDITIONS) -> str | None:
     """Say what to do about what a failure says; None where nothing is known.
 
     >>> advice("java.io.IOException: No space left on device")[:14]
     'a disk is full'
+
+    Args:
+        text: All that it says.
+        among: The names of the conditions that may be meant.
     """
-    return next((meaning for pattern, meaning in CONDITIONS if re.search(pattern, text)), None)
+    known = (CONDITIONS[name] for name in CONDITIONS if name in among)
+    return next((meaning for pattern, meaning in known if re.search(pattern, text, re.I)), None)
 
 
 def explained(error: BaseException) -> str:
     """Say in one line what the deepest cause of an error is, and what to do where that is known."""
+    if isinstance(error, ProxError):
+        return str(error)
     said = deepest(error)
     meaning = advice("\n".join([said, *_sayings(error)]))
     return f"{meaning} ({said})" if meaning else said
+
+
+def causes(error: BaseException) -> Iterator[Any]:
+    """Give the Java exceptions behind an error, outermost first; none where no JVM raised it.
+
+    The JVM hands on what the operating system or a store says as text, at the end of a chain of causes.
+    """
+    # py4j's errors and pyspark's keep it under different names.
+    java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    while java is not None:
+        yield java
+        java = java.getCause()
 
 
 def deepest(error: BaseException) -> str:
@@ -113,13 +134,8 @@ def _sayings(error: BaseException) -> Iterator[str]:
     """Give what an error and its causes say, outermost first; an error of a JVM is told by the JVM's exceptions."""
     link: BaseException | None = error
     while link is not None:
-        # py4j's exceptions and pyspark's keep the one of the JVM under different names.
-        java: Any = getattr(link, "java_exception", None) or getattr(link, "_origin", None)
-        if java is None:
-            yield f"{type(link).__name__}: {link}"
-        while java is not None:
-            yield str(java.toString())
-            java = java.getCause()
+        java = [str(cause.toString()) for cause in causes(link)]
+        yield from java or [f"{type(link).__name__}: {link}"]
         link = link.__cause__
 
 

@@ -85,6 +85,26 @@ def changed(changes: Mapping[str, str | None]) -> Iterator[None]:
         _set(before)
 
 
+def check_user(number: int | None = None) -> None:
+    """Check that this user has a name, which containers are often run without.
+
+    Raises:
+        SessionError: It has none.
+    """
+    if sys.platform == "win32":
+        return
+    import pwd
+
+    number = os.getuid() if number is None else number
+    try:
+        pwd.getpwuid(number)
+    except KeyError as error:
+        raise SessionError(
+            f"user {number} has no line in /etc/passwd, without which Spark's Java does not start: add one, or run as "
+            "a user that has one"
+        ) from error
+
+
 def check_working_folder(folder: Path, version: tuple[int, int] = sys.version_info[:2]) -> None:
     """Check that Spark's workers take no module of the working folder for one of Python's own.
 

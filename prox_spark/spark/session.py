@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from prox_spark.errors import SessionError
-from prox_spark.spark import jars, java, local
+from prox_spark.spark import environment, jars, java, local
 from prox_spark.spark.settings import is_classic
 
 logger = logging.getLogger(__name__)
@@ -119,10 +119,19 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
     >>> str(cache_folder({"PROX_SPARK_CACHE": "/cache"}))
     '/cache'
+
+    Raises:
+        SessionError: There is no home to have one in.
     """
     if environ.get("PROX_SPARK_CACHE"):
         return Path(environ["PROX_SPARK_CACHE"]).expanduser().absolute()
-    return platformdirs.user_cache_path("prox_spark", appauthor=False)
+    try:
+        folder = platformdirs.user_cache_path("prox_spark", appauthor=False)
+    except RuntimeError as error:
+        raise SessionError(
+            f"this user has no home: name a folder for the cache in PROX_SPARK_CACHE ({error})"
+        ) from error
+    return folder
 
 
 def wanted_delta(environ: Mapping[str, str]) -> jars.Delta:
@@ -165,6 +174,7 @@ def _taken(live: SparkSession, wanted: Mapping[str, str], provider: str) -> Spar
 
 
 def _started(wanted: Mapping[str, str], verbose: bool) -> SparkSession:
+    environment.check_user()
     cache = cache_folder(os.environ)
     try:
         cache.mkdir(parents=True, exist_ok=True)

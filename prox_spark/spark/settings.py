@@ -1,10 +1,10 @@
-"""What a session is and how it is set: classic or Connect, settings for a while, the causes of a JVM's error."""
+"""What a session is and how it is set: classic or Connect, settings for a while."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,14 +29,3 @@ def changed(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
                 spark.conf.unset(key)
             else:
                 spark.conf.set(key, old)
-
-
-def causes(error: Exception) -> Iterator[Any]:
-    """Give the Java exceptions behind an error, outermost first; none where no JVM raised it.
-
-    The JVM hands on what the operating system or a store says as text, at the end of a chain of causes.
-    """
-    java = getattr(error, "java_exception", None)
-    while java is not None:
-        yield java
-        java = java.getCause()

@@ -16,11 +16,18 @@ from prox_spark.errors import EngineError, LakeError, SessionError
 
 
 def test_workers_of_this_interpreter_are_fine() -> None:
-    assert doctor._workers({}) == f"run {sys.executable}"
+    assert doctor._workers(sys.executable) == f"run {sys.executable}"
+
+
+def test_the_workers_of_a_session_on_this_machine_run_this_python() -> None:
+    foreign = {"PYSPARK_PYTHON": "python2"}
+    assert doctor._python_of_workers(load(), foreign) == sys.executable
+    cluster = load(overrides=["spark.spark.master=spark://host:7077"])
+    assert doctor._python_of_workers(cluster, foreign) == "python2"
 
 
 def test_a_worker_python_that_is_not_there_is_named(tmp_path: Path) -> None:
-    finding = doctor._finding("workers", lambda: doctor._workers({"PYSPARK_PYTHON": str(tmp_path / "python9")}))
+    finding = doctor._finding("workers", lambda: doctor._workers(str(tmp_path / "python9")))
     assert not finding.ok
     assert "python9" in finding.detail
 
@@ -30,7 +37,7 @@ def test_a_worker_python_without_the_packages_is_wrong(tmp_path: Path) -> None:
     bare.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'pandas'\" >&2\nexit 1\n")
     bare.chmod(0o755)
     with pytest.raises(SessionError, match="No module named 'pandas'"):
-        doctor._workers({"PYSPARK_PYTHON": str(bare)})
+        doctor._workers(str(bare))
 
 
 def test_a_worker_python_of_another_version_is_wrong(tmp_path: Path) -> None:
@@ -38,7 +45,7 @@ def test_a_worker_python_of_another_version_is_wrong(tmp_path: Path) -> None:
     other.write_text("#!/bin/sh\necho 3.9\n")
     other.chmod(0o755)
     with pytest.raises(SessionError, match=r"is Python 3\.9, this is"):
-        doctor._workers({"PYSPARK_PYTHON": str(other)})
+        doctor._workers(str(other))
 
 
 def test_a_lake_that_is_not_there_yet_is_fine(tmp_path: Path) -> None:

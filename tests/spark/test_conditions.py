@@ -58,6 +58,10 @@ def test_of_a_workers_traceback_the_first_exception_is_shown() -> None:
     assert conditions.explained(error) == "KeyError: 'text'"
 
 
+def test_an_error_of_python_has_no_causes_in_a_jvm() -> None:
+    assert list(conditions.causes(ValueError("x"))) == []
+
+
 def test_the_cause_of_a_python_error_is_shown() -> None:
     error = ValueError("cannot write")
     error.__cause__ = OSError(28, "No space left on device")
@@ -83,6 +87,6 @@ def test_no_advice_is_given_for_what_is_not_known() -> None:
 
 
 def test_every_pattern_compiles_and_every_meaning_is_one_line() -> None:
-    for pattern, meaning in conditions.CONDITIONS:
+    for pattern, meaning in conditions.CONDITIONS.values():
         re.compile(pattern)
         assert "\n" not in meaning and len(meaning) < 200

@@ -91,6 +91,12 @@ def test_an_old_python_refuses_a_folder_whose_files_its_workers_would_run(tmp_pa
         environment.check_working_folder(tmp_path, (3, 10))
 
 
+def test_a_user_without_a_name_is_refused_by_its_number() -> None:
+    environment.check_user()
+    with pytest.raises(SessionError, match=r"user 987654 has no line in /etc/passwd"):
+        environment.check_user(987654)
+
+
 @pytest.mark.spark
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="older Pythons are refused there")
 def test_a_session_works_in_a_folder_of_shadows_under_variables_for_another_spark(tmp_path: Path) -> None:

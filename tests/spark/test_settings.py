@@ -1,4 +1,4 @@
-"""Settings that hold for a block, and the causes behind an error of a JVM."""
+"""Settings that hold for a block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from prox_spark.spark.settings import causes, changed, is_classic
+from prox_spark.spark.settings import changed, is_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,7 +59,3 @@ def test_settings_are_put_back_after_an_error_inside_and_after_one_that_is_refus
 
 def test_a_session_without_a_jvm_is_not_classic() -> None:
     assert not is_classic(session())
-
-
-def test_an_error_of_python_has_no_causes() -> None:
-    assert list(causes(ValueError("x"))) == []

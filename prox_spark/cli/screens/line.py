@@ -12,7 +12,6 @@ from rich.text import Text
 from prox_spark.cli.screens import OUTCOME_STYLES, print_json
 from prox_spark.program.characters import visible
 from prox_spark.report.numbers import duration
-from prox_spark.sources import LEFT_OUT
 
 if TYPE_CHECKING:
     from prox_spark.cli.doctor import Finding
@@ -45,6 +44,8 @@ def left_out(counts: Mapping[str, int], examples: Mapping[str, str]) -> list[str
     >>> left_out({"hidden": 2}, {"hidden": "/in/_SUCCESS"})
     ['Left out: 2 with names that begin with . or _, such as /in/_SUCCESS']
     """
+    from prox_spark.sources import LEFT_OUT  # it brings pyarrow, which no --help waits for
+
     return [
         f"Left out: {count:,} {LEFT_OUT[reason]}, such as {visible(examples[reason])}"
         for reason, count in counts.items()
