@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
-import mmh3
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
@@ -34,10 +33,11 @@ from prox_spark.sources import (
     units,
 )
 from prox_spark.spark import listing
+from prox_spark.spark.partitions import partition_keys, range_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import Column, DataFrame, Observation, SparkSession
+    from pyspark.sql import DataFrame, Observation, SparkSession
 
     from prox_spark.spark.listing import Listing
     from prox_spark.spark.tally import Counter, Tally
@@ -171,7 +171,8 @@ def documents(
                               for field in rows.schema))
         )  # fmt: skip
     count = max(1, min(partitions, shards))
-    bucket = _partition_key("shard", shards, count).alias("bucket")
+    # A range partitioner would do the same, but it samples, and for that reads everything twice.
+    bucket = range_key("shard", shards, count).alias("bucket")
     # Rows that the lake has carry no file, and NULL sorts first. The window finds rows where it wants them: no further
     # shuffle, and its sort is the only one.
     same = Window.partitionBy("bucket", "shard", "doc_id").orderBy("source_file", "position")
@@ -279,36 +280,3 @@ def _slice(row: dict[str, Any]) -> Slice:
     file, joined = row["file"], row["file"]["joined"]
     other = None if joined is None else File(joined["path"], joined["size"])
     return Slice(File(file["path"], file["size"], other), row["start"], row["end"])
-
-
-# -- how partitions get their shards -----------------------------------------------------------------------------------
-
-
-def _partition_key(shard: str, shards: int, count: int) -> Column:
-    """Give the integer that `repartition(count, …)` sends to the partition of a shard's range.
-
-    A range partitioner would do the same, but it samples, and for that reads everything twice.
-    """
-    numbers = ", ".join(str(number) for number in partition_keys(count))
-    return F.expr(f"element_at(array({numbers}), CAST(CAST({shard} AS BIGINT) * {count} DIV {shards} AS INT) + 1)")
-
-
-def partition_keys(count: int) -> list[int]:
-    """Find, for each of `count` partitions, an integer that `repartition(count, column)` sends there.
-
-    Spark 4.1 has `repartitionById` for that; 4.0 has not.
-
-    >>> partition_keys(4)
-    [12, 6, 2, 0]
-    """
-    keys: dict[int, int] = {}
-    number = 0
-    while len(keys) < count:
-        keys.setdefault(murmur3(number) % count, number)
-        number += 1
-    return [keys[partition] for partition in range(count)]
-
-
-def murmur3(number: int) -> int:
-    """Hash an integer as Spark's `hash` does: Murmur3 of its four bytes, seed 42, signed."""
-    return mmh3.hash(number.to_bytes(4, "little", signed=True), 42)

@@ -132,12 +132,6 @@ def test_a_tally_is_told_of_every_record_and_byte(spark: SparkSession, tmp_path:
     assert tally.sums() == (302, 0, size)
 
 
-def test_integers_are_hashed_as_spark_hashes_them(spark: SparkSession) -> None:
-    numbers = [0, 1, 2, 3, 77, 1_000_000, 2**31 - 1]
-    rows = spark.createDataFrame([(number,) for number in numbers], "n INT").select(F.hash("n")).collect()
-    assert [row[0] for row in rows] == [ingest.murmur3(number) for number in numbers]
-
-
 @pytest.mark.parametrize("partitions", [1, 3, 8, 1000])
 def test_a_partition_holds_a_range_of_shards_in_order(spark: SparkSession, tmp_path: Path, partitions: int) -> None:
     write(tmp_path, "a.json.gz", b"".join(line(f"Page {n}") for n in range(500)))
