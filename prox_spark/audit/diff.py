@@ -14,7 +14,7 @@ from prox_spark.errors import UserError
 from prox_spark.lake import views
 from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
-from prox_spark.stages import diff as comparing
+from prox_spark.stages.diff import differences, operations, reasons, tally
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -67,15 +67,15 @@ def diff(lake: Lake, a: str | int, b: str | int | None = None) -> Diff:
         UserError: There is no such version, or its files are gone.
     """
     first, second = (readable(lake, version) for version in (a, b))
-    documents = comparing.differences(lake.read("corpus", first), lake.read("corpus", second))
+    documents = differences(lake.read("corpus", first), lake.read("corpus", second))
     return Diff(
         first,
         second,
         documents,
-        total=comparing.tally(documents),
-        by_source=comparing.tally(documents, "source", "snapshot"),
-        by_reason=comparing.reasons(documents),
-        by_operation=comparing.operations(edits_between(lake, first, second)),
+        total=tally(documents),
+        by_source=tally(documents, "source", "snapshot"),
+        by_reason=reasons(documents),
+        by_operation=operations(edits_between(lake, first, second)),
     )
 
 

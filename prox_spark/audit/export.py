@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from prox_spark.audit.diff import readable
+from prox_spark.audit.manifest import claim, complete
 from prox_spark.audit.tags import tags
-from prox_spark.errors import RunError, UserError
-from prox_spark.formats import FORMATS, Layout, Place, index
-from prox_spark.formats.mds import INDEX
-from prox_spark.formats.place import UNFINISHED
+from prox_spark.errors import UserError
+from prox_spark.formats import FORMATS, Layout, Place
 from prox_spark.formats.tokens import Packing
 from prox_spark.formats.vocabulary import Vocabulary
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
-from prox_spark.pipeline.progress import Progress, Step
-from prox_spark.stages import export as writing
+from prox_spark.pipeline.progress import Progress, tell
+from prox_spark.stages.export import COLUMNS, VERDICT, parts_for, write_shards
+from prox_spark.version import __version__
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from prox_spark.formats import Format
 
-MANIFEST, STARTED = "manifest.json", "manifest.json.unfinished"
-SHARD = re.compile(r"shard\.\d{5,}\.\d{5,}\.(parquet|jsonl\.zst|mds)")
 SHARD_MB = 64
 """What MosaicML Streaming makes by default: a node downloads a shard whole before it reads a sample of it."""
 
@@ -75,7 +70,7 @@ def export(
     dropped: bool = False,
     shard_mb: int = SHARD_MB,
     overwrite: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress | None = None,
 ) -> ExportSummary:
     """Write the documents of a version into a folder, with a manifest; nothing passes through this process.
 
@@ -86,7 +81,7 @@ def export(
         lake: The lake.
         version: Number or tag; None takes the newest.
         to: The folder, which all workers must see; or a URI that pyarrow writes.
-        format: One of `shards.FORMATS`.
+        format: One of `formats.FORMATS`.
         packing: For `tokens`: the tokenizer and the length of sequences.
         dropped: Write dropped documents too, without text, and `outcome` and `reason`; not for formats of training.
         shard_mb: Text (or tokens) of a shard in MiB, before compression.
@@ -101,22 +96,19 @@ def export(
     layout = Layout(_known(format, packing, dropped=dropped), Place.at(to), shard_mb * 2**20, packing)
     number = readable(lake, version)
     about = _about(lake, number, layout, dropped=dropped)
-    done = _claim(layout.place, about, overwrite=overwrite)
-    if done is None:
+    manifest = claim(layout.place, about, overwrite=overwrite)
+    written = manifest is None
+    if manifest is None:
         rows = _rows(lake, number, dropped=dropped)
         documents = rows.count()
         if documents == 0:
             raise UserError(f"version {number} has no document with text: there is nothing to export")
-        step = Step(f"export {format}", 0, documents)
-        progress(step)
-        files = writing.export(rows, layout, parts=writing.parts_for(documents)).collect()
-        done = _manifest(lake, number, layout, about, [row.asDict() for row in files])
-        _complete(layout, done, documents)
-        progress(Step(step.stage, documents, documents))
-        written = True
-    else:
-        written = False
-    counts = done["counts"]
+        tell(progress, f"export {format}", 0, documents)
+        files = write_shards(rows, layout, parts=parts_for(documents)).collect()
+        manifest = _manifest(lake, number, layout, about, [row.asDict() for row in files])
+        complete(layout, manifest, documents)
+        tell(progress, f"export {format}", documents, documents)
+    counts = manifest["counts"]
     return ExportSummary(
         place=layout.place.uri,
         format=format,
@@ -164,12 +156,12 @@ def _rows(lake: Lake, number: int, *, dropped: bool) -> DataFrame:
     if not lake.read("runs").where("command = 'forget'").isEmpty():
         rows = rows.join(lake.read("documents").select("doc_id"), "doc_id", "left_semi")
     rows = rows if dropped else rows.where("text_sha256 IS NOT NULL")
-    return rows.select(*writing.COLUMNS, *(writing.VERDICT if dropped else ()))
+    return rows.select(*COLUMNS, *(VERDICT if dropped else ()))
 
 
 def _about(lake: Lake, number: int, layout: Layout, *, dropped: bool) -> dict[str, Any]:
     """Give what decides the files: two exports with the same values are the same."""
-    run_id = next(made.commit.run_id for made in lake.versions("corpus") if made.version == number)
+    run_id = next(version.commit.run_id for version in lake.versions("corpus") if version.version == number)
     forgotten = lake.read("runs").where("command = 'forget'").agg({"run_id": "max"}).first()
     about = {
         "format": layout.format,
@@ -183,52 +175,6 @@ def _about(lake: Lake, number: int, layout: Layout, *, dropped: bool) -> dict[st
         vocabulary = layout.packing.vocabulary
         about |= {"tokenizer": vocabulary.fingerprint, "sequence_length": layout.packing.length}
     return about
-
-
-def _claim(place: Place, about: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
-    """Make the folder ours, or give the manifest of this same export, if the folder holds it.
-
-    Raises:
-        UserError: The folder holds something else.
-    """
-    there = place.sizes()
-    strange = sorted(name for name in there if not _is_ours(name))
-    if strange or (there and not {MANIFEST, STARTED} & there.keys()):
-        named = strange[0] if strange else sorted(there)[0]
-        raise UserError(f"{place.uri} holds something that is no export ({named}): choose an empty folder with --to")
-    found = _read(place, MANIFEST, there)
-    if found is not None and found.get("export") == about:
-        missing = [file["path"] for file in found["files"] if there.get(file["path"]) != file["bytes"]]
-        if not missing:
-            return found
-        if not overwrite:
-            raise UserError(f"{missing[0]} in {place.uri} is not what its manifest says; --overwrite writes it again")
-    started = _read(place, STARTED, there)
-    is_other = found is not None or (started is not None and started != about)
-    if is_other and not overwrite:
-        raise UserError(f"{place.uri} holds another export; choose another folder with --to, or add --overwrite")
-    if there and is_other:
-        for name in sorted(there, key=lambda name: (name != MANIFEST, name)):  # without it the folder is not whole
-            place.delete(name)
-    place.create()
-    place.write(STARTED, json.dumps(about).encode())
-    return None
-
-
-def _is_ours(name: str) -> bool:
-    hidden = UNFINISHED.fullmatch(name)
-    bare = hidden[1] if hidden else name
-    return bare in (MANIFEST, STARTED, INDEX) or SHARD.fullmatch(bare) is not None
-
-
-def _read(place: Place, name: str, there: Mapping[str, int]) -> dict[str, Any] | None:
-    if name not in there:
-        return None
-    try:
-        found = json.loads(place.read(name))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _manifest(
@@ -246,7 +192,7 @@ def _manifest(
         "version": number,
         "tags": sorted(name for name, tagged in tags(lake).items() if tagged == number),
         "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "package_version": _package_version(),
+        "package_version": __version__,
         "columns": _columns(layout, dropped=about["dropped"]),
         "tokenizer": _tokenizer(layout),
         "counts": counts,
@@ -255,16 +201,10 @@ def _manifest(
     }
 
 
-def _package_version() -> str:
-    from prox_spark.version import __version__
-
-    return __version__
-
-
 def _columns(layout: Layout, *, dropped: bool) -> dict[str, str]:
     if described := layout.described:
         return dict(zip(described["column_names"], described["column_encodings"], strict=True))
-    return dict.fromkeys((*writing.COLUMNS, *(writing.VERDICT if dropped else ())), "string")
+    return dict.fromkeys((*COLUMNS, *(VERDICT if dropped else ())), "string")
 
 
 def _tokenizer(layout: Layout) -> dict[str, Any] | None:
@@ -294,25 +234,3 @@ def _origin(lake: Lake, number: int) -> dict[str, Any]:
     last = mine.select("run_id").first()
     runs = [{**row.asDict(), "conf": json.loads(row["conf"] or "{}")} for row in rows]
     return {"passes": passes, "runs": [run for run in runs if last is None or run["run_id"] <= last[0]]}
-
-
-def _complete(layout: Layout, manifest: dict[str, Any], documents: int) -> None:
-    """Check that all is there, write the index, and the manifest last."""
-    place = layout.place
-    if (found := manifest["counts"]["documents"]) != documents:
-        raise RunError(f"{found} documents were written of {documents}: run the command again")
-    there = place.sizes()
-    missing = [file["path"] for file in manifest["files"] if there.get(file["path"]) != file["bytes"]]
-    if missing:
-        raise UserError(
-            f"{len(missing)} of {len(manifest['files'])} files are not in {place.uri} as this machine sees it: "
-            "--to must be a folder that all workers share, or a URI"
-        )
-    if described := layout.described:
-        place.write(INDEX, index(manifest["files"], described))
-    keep = {file["path"] for file in manifest["files"]} | {STARTED, INDEX if layout.described else STARTED}
-    for name in there.keys() - keep:  # of tasks that were killed half way
-        place.delete(name)
-    digest = hashlib.sha256("".join(file["sha256"] for file in manifest["files"]).encode()).hexdigest()
-    place.write(MANIFEST, json.dumps({**manifest, "sha256": digest}, indent=1, ensure_ascii=False).encode())
-    place.delete(STARTED)

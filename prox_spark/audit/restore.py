@@ -51,7 +51,7 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
     before = lake.newest("corpus")
     run = Run.start("restore", conf=json.dumps({"version": number}), passes=Chain())
     rows = lake.count("corpus")
-    if before is None or number == max(made.version for made in lake.versions("corpus")):
+    if before is None or number == max(version.version for version in lake.versions("corpus")):
         return RestoreSummary(run.run_id, number, None, rows, 0, 0, run.seconds)
     then, documents = lake.read("corpus", number), lake.read("documents")
     back = then.join(documents.select("doc_id"), "doc_id", "left_semi")
@@ -59,15 +59,15 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
     frame = back.unionByName(later.withColumn("run_id", F.lit(run.run_id)))
     partitions = documents.select("source", "snapshot").distinct().collect()
     where = predicate(sorted((row["source"], row["snapshot"]) for row in partitions))
-    made = lake.replace(frame, run.commit(), where=where, after=before)
-    added = lake.read("corpus", made).where(F.col("run_id") == run.run_id).count()
-    gone = then.count() - (lake.read("corpus", made).count() - added)
+    published = lake.replace(frame, run.commit(), where=where, after=before)
+    added = lake.read("corpus", published).where(F.col("run_id") == run.run_id).count()
+    gone = then.count() - (lake.read("corpus", published).count() - added)
     ledger.record(
         lake,
         run,
-        corpus_version=made,
-        counts=ledger.outcome_counts(lake, made),
+        corpus_version=published,
+        counts=ledger.outcome_counts(lake, published),
         versions_read={"corpus": number},
-        versions_written={"corpus": made},
+        versions_written={"corpus": published},
     )
-    return RestoreSummary(run.run_id, number, made, lake.count("corpus"), added, gone, run.seconds)
+    return RestoreSummary(run.run_id, number, published, lake.count("corpus"), added, gone, run.seconds)

@@ -102,7 +102,7 @@ def _vacuum_kept(change: Change, files: timedelta) -> timedelta | None:
     """Give for how long a VACUUM kept removed files; None for other operations."""
     if change.operation != "VACUUM START":
         return None
-    default, said = (change.parameters.get(f"{name}RetentionMillis") for name in ("default", "specified"))
+    default, specified = (change.parameters.get(f"{name}RetentionMillis") for name in ("default", "specified"))
     # From Delta 4.4 on only 0 counts of what is said, before it any number. The shorter one is safe to assume.
-    known = [int(value) for value in (default, said) if value and value.isdigit()]
+    known = [int(value) for value in (default, specified) if value and value.isdigit()]
     return timedelta(milliseconds=min(known)) if known else files

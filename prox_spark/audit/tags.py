@@ -18,8 +18,8 @@ NEWEST = ("latest", "newest")
 def tags(lake: Lake) -> dict[str, int]:
     """Give the tags and the versions that they name, by version and name."""
     rows = lake.spark.sql(views.tags(lake.name)).where("version IS NOT NULL").toLocalIterator()
-    found = [(int(row["version"]), row["tag"]) for row in rows]
-    return {name: version for version, name in sorted(found)}
+    tagged = [(int(row["version"]), row["tag"]) for row in rows]
+    return {name: version for version, name in sorted(tagged)}
 
 
 def tag(lake: Lake, name: str, version: str | int | None = None, *, move: bool = False) -> int:
@@ -65,7 +65,7 @@ def resolve(lake: Lake, version: str | int | None) -> int:
     Raises:
         UserError: There is no such version; says which there are.
     """
-    numbers = [made.version for made in lake.versions("corpus")]
+    numbers = [version.version for version in lake.versions("corpus")]
     if not numbers:
         raise UserError(f"the lake {lake.location} has no version yet; run prox-spark ingest first")
     wanted = "latest" if version is None else str(version)

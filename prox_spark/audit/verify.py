@@ -20,7 +20,7 @@ from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.conditions import causes
 from prox_spark.spark.settings import changed
-from prox_spark.stages import verify as checking
+from prox_spark.stages.verify import membership, placed, reparsed, replayed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -104,14 +104,14 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
     chosen = _drawn(tables, sample, seed)
     # Kept as rows, not as a plan: there are few, and each step on the plan of a replay takes a second of analysis.
     parts = [
-        checking.membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
+        membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
         *_replays(lake, chosen),
-        checking.placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
-        checking.reparsed(chosen.parsed),
+        placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
+        reparsed(chosen.parsed),
     ]
-    found = reduce(lambda one, other: one.unionByName(other), [part.localCheckpoint() for part in parts])
-    counts = {row["check"]: int(row["n"]) for row in found.groupBy("check").agg(F.count("*").alias("n")).collect()}
-    first = found.orderBy("check", "key", "detail").limit(limit).collect()
+    findings = reduce(lambda one, other: one.unionByName(other), [part.localCheckpoint() for part in parts])
+    counts = {row["check"]: int(row["n"]) for row in findings.groupBy("check").agg(F.count("*").alias("n")).collect()}
+    first = findings.orderBy("check", "key", "detail").limit(limit).collect()
     sums = _sums(lake, number, tables)
     return Verification(
         number,
@@ -144,7 +144,7 @@ def _tables(lake: Lake, number: int) -> _Tables:
 
 
 def _is_newest(lake: Lake, number: int) -> bool:
-    return number == max(made.version for made in lake.versions("corpus"))
+    return number == max(version.version for version in lake.versions("corpus"))
 
 
 def _drawn(tables: _Tables, sample: int | None, seed: int) -> _Tables:
@@ -164,8 +164,8 @@ def _expected(lake: Lake, number: int, documents: DataFrame) -> DataFrame:
     published = lake.read("runs").where(f"command = 'ingest' AND corpus_version <= {number}").select("run_id")
     rows = lake.read("corpus", number).select("doc_id")
     mine = F.col("ingest_run_id").isin([row["run_id"] for row in published.collect()])
-    there = documents.where(mine).select("doc_id")
-    return there.union(documents.select("doc_id").join(rows, "doc_id", "left_semi")).distinct()
+    published_then = documents.where(mine).select("doc_id")
+    return published_then.union(documents.select("doc_id").join(rows, "doc_id", "left_semi")).distinct()
 
 
 def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
@@ -173,17 +173,19 @@ def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
     groups: dict[Chain, list[str]] = {}
     for run_id, chain in ledger.chains(lake).items():
         groups.setdefault(chain, []).append(run_id)
-    there = {row["run_id"] for row in tables.rows.select("run_id").distinct().collect()}
-    found = []
+    run_ids_here = {row["run_id"] for row in tables.rows.select("run_id").distinct().collect()}
+    findings = []
     for chain, run_ids in groups.items():
-        if here := there.intersection(run_ids):
+        if here := run_ids_here.intersection(run_ids):
             rows = tables.rows.where(F.col("run_id").isin(sorted(here)))
-            found.append(checking.replayed(rows, tables.documents, tables.programs, chain.passes()))
+            findings.append(replayed(rows, tables.documents, tables.programs, chain.passes()))
     known = {run_id for run_ids in groups.values() for run_id in run_ids}
-    if unknown := there - known:
+    if unknown := run_ids_here - known:
         rows = tables.rows.where(F.col("run_id").isNull() | F.col("run_id").isin(sorted(filter(None, unknown))))
-        found.append(rows.selectExpr("'unknown_run' AS check", "doc_id AS key", "coalesce(run_id, 'NULL') AS detail"))
-    return found
+        findings.append(
+            rows.selectExpr("'unknown_run' AS check", "doc_id AS key", "coalesce(run_id, 'NULL') AS detail")
+        )
+    return findings
 
 
 def _sums(lake: Lake, number: int, tables: _Tables) -> list[str]:
@@ -193,8 +195,8 @@ def _sums(lake: Lake, number: int, tables: _Tables) -> list[str]:
     lines = []
     if rows != (total := sum(counts[name] for name in OUTCOMES)):
         lines.append(f"{rows} rows, but kept, edited, dropped, failed and not_run are {total}")
-    if (there := _expected(lake, number, tables.documents).count()) != rows:
-        lines.append(f"{rows} rows for {there} documents")
+    if (documents := _expected(lake, number, tables.documents).count()) != rows:
+        lines.append(f"{rows} rows for {documents} documents")
     entry = lake.read("runs").where(F.col("corpus_version") == number).select("counts").first()
     entered = json.loads(entry["counts"] or "{}") if entry is not None else {}
     lines += [

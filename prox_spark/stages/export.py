@@ -36,12 +36,12 @@ WRITTEN = StructType(
         StructField("tokens", LongType()),
     ]
 )
-"""The columns of `shards.Written`."""
+"""The columns of `formats.Written`."""
 
 DOCUMENTS_PER_PART = 50_000
 
 
-def export(rows: DataFrame, layout: Layout, *, parts: int) -> DataFrame:
+def write_shards(rows: DataFrame, layout: Layout, *, parts: int) -> DataFrame:
     """Write rows as shards.
 
     Documents go into parts by their id and stand in its order: a hash of the source record, so that no crawl and no

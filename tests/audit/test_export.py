@@ -12,7 +12,8 @@ import pytest
 from support.terminal import Terminal
 
 from prox_spark.audit import forget, tags
-from prox_spark.audit.export import MANIFEST, STARTED, export
+from prox_spark.audit.export import export
+from prox_spark.audit.manifest import MANIFEST, STARTED
 from prox_spark.errors import UserError
 from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import Step
