@@ -99,7 +99,7 @@ def _java(environ: Mapping[str, str]) -> str:
     if platform_name := provider(environ):
         return f"brought by {platform_name}"
     found = java.find(environ)
-    return f"{found.version} from {found.found}"
+    return f"{found.version} from {found.origin}"
 
 
 def _delta(environ: Mapping[str, str]) -> str:

@@ -36,13 +36,13 @@ class Java:
     Attributes:
         home: What JAVA_HOME must be for Spark to use it.
         version: Its major version, such as 17.
-        found: Where it was found, for people.
+        origin: Where it was found, for people.
         has_vector: Whether it has the module that Spark's scripts ask for.
     """
 
     home: Path
     version: int
-    found: str
+    origin: str
     has_vector: bool = True
 
     @property
@@ -58,12 +58,12 @@ def find(environ: Mapping[str, str]) -> Java:
         SessionError: There is none; says what was found instead, and how to get one.
     """
     unfit: list[str] = []
-    for command, found in _candidates(environ):
-        java = probe(command, found)
+    for command, origin in _candidates(environ):
+        java = probe(command, origin)
         if java is None:
-            unfit.append(f"{found} does not start{_complaint(command)}")
+            unfit.append(f"{origin} does not start{_complaint(command)}")
         elif java.version < OLDEST:
-            unfit.append(f"{found} is Java {java.version}")
+            unfit.append(f"{origin} is Java {java.version}")
         else:
             return java
     raise SessionError(
@@ -71,14 +71,14 @@ def find(environ: Mapping[str, str]) -> Java:
     )
 
 
-def probe(command: Path, found: str) -> Java | None:
+def probe(command: Path, origin: str) -> Java | None:
     """Run one `java` and say what it is; None when it does not start."""
     for has_vector in (True, False):
         output = _run([str(command), *([VECTOR_MODULE] if has_vector else []), "-XshowSettings:properties", "-version"])
         home = re.search(r"java\.home = (.+)", output)
         version = major_version(output)
         if home and version is not None:
-            return Java(Path(home[1].strip()), version, found, has_vector)
+            return Java(Path(home[1].strip()), version, origin, has_vector)
     return None
 
 

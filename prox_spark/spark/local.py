@@ -73,10 +73,10 @@ BRIEF = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 """
 
 
-def with_defaults(wanted: Mapping[str, str], cache: Path) -> dict[str, str]:
+def with_defaults(given: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Give the settings for a session started here: what the user wants over what was measured for this machine."""
     # A task whose Python worker died is tried once more, where Spark's own `local[*]` fails the whole command.
-    settings = {**GENERAL, "spark.master": f"local[{cores()},2]", **wanted}
+    settings = {**GENERAL, "spark.master": f"local[{cores()},2]", **given}
     if not is_local(settings):
         return settings
     machine = machine_settings(cores(), memory_bytes())

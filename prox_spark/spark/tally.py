@@ -39,8 +39,8 @@ class Tally:
 
     def sums(self) -> tuple[int, int, int]:
         """Sum up the documents, tokens and bytes of all tasks so far."""
-        found = [_numbers(file) for file in Path(self.folder).iterdir()]
-        documents, tokens, size = (sum(column) for column in zip((0, 0, 0), *found, strict=True))
+        each = [_numbers(file) for file in Path(self.folder).iterdir()]
+        documents, tokens, size = (sum(column) for column in zip((0, 0, 0), *each, strict=True))
         return documents, tokens, size
 
 
