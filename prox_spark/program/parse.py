@@ -22,6 +22,10 @@ next argument, or before the closing parenthesis and what may follow a call. Nam
 ASCII digits, leading zeros allowed. Text after a call that is neither a comment nor another call makes that call a
 problem: `drop_doc() would be wrong` drops nothing. Each rule of the table below is one compiled pattern without nested
 repetition, tried only where the scanner stands, so the time is linear in the completion.
+
+A model may think before it answers, and show examples: what stands between tags such as `<think>` is no program
+(thoughts.py), and where an answer has prose, and calls both inside and outside of a fence or in several, none of them
+is one.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from dataclasses import dataclass
 from prox_spark.program.characters import WHITESPACE, characters, regex_class
 from prox_spark.program.operations import MAX_LINE, Mode, Operation, OperationName, Problem, Program
 from prox_spark.program.reference import parse_reference_lines
+from prox_spark.program.thoughts import without_thoughts
 
 _BLANK = f"[{regex_class(WHITESPACE)}]*"
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -109,18 +114,35 @@ def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None =
     """
     if mode == "reference":
         return Program(*parse_reference_lines(completion))
-    lines = completion.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    whole = completion.replace("\r\n", "\n").replace("\r", "\n")
+    answer, unended = without_thoughts(whole)
+    lines = answer.split("\n")
     operations: list[Operation] = []
     problems: list[Problem] = []
+    places: list[tuple[int, int]] = []  # of each operation: how many fences stand before it, and its line
+    fences = 0
     for number, raw in enumerate(lines):
         line = raw.strip(_STRIPPED)
+        fences += TOKEN_RULES["fence"].match(line) is not None
         cut = finish_reason == "length" and number == len(lines) - 1
         for item in _read_line(line, cut):
             if isinstance(item, Operation):
                 operations.append(item)
+                places.append((fences, number))
             else:
                 problems.append(Problem(number, item, line[:200]))
-    return Program(tuple(operations), tuple(problems))
+    if fences and _has_examples(places, problems):
+        problems += [Problem(number, "not_an_operation", lines[number].strip(_STRIPPED)[:200]) for _, number in places]
+        operations = []
+    if unended is not None:
+        problems.append(Problem(whole.count("\n", 0, unended), "truncated", whole[unended:].split("\n", 1)[0][:200]))
+    return Program(tuple(operations), tuple(sorted(problems, key=lambda problem: problem.line)))
+
+
+def _has_examples(places: list[tuple[int, int]], problems: list[Problem]) -> bool:
+    """Say whether an answer talks of programs: prose, and calls in more than one place, so that none is the program."""
+    talks = any(problem.reason == "not_an_operation" and " " in problem.text for problem in problems)
+    return talks and len({fences for fences, _ in places}) > 1
 
 
 def _read_line(line: str, cut: bool) -> list[Operation | str]:

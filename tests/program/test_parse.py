@@ -292,3 +292,87 @@ def test_the_grammar_in_the_docstring_names_exactly_what_is_parsed() -> None:
 def test_the_token_table_is_patterns_without_nested_repetition() -> None:
     for rule in TOKEN_RULES.values():
         assert not re.search(r"[*+]\)[*+]", rule.pattern)
+
+
+KEEP = Operation("keep_chunk")
+
+
+@pytest.mark.parametrize(
+    ("answer", "operations"),
+    [
+        ("<think>\nremove_lines(0, 9)\n</think>\nkeep_chunk()", [KEEP]),
+        ("<think>maybe drop_doc()</think>keep_chunk()", [KEEP]),
+        ("<THINKING>\ndrop_doc()\n</Thinking>\nkeep_chunk()", [KEEP]),
+        ("[THINK]\ndrop_doc()\n[/THINK]\nkeep_chunk()", [KEEP]),
+        ("<seed:think>\ndrop_doc()\n</seed:think>\nkeep_chunk()", [KEEP]),
+        ("remove_lines(0, 9)\n</think>\nkeep_chunk()", [KEEP]),  # the template wrote the first tag
+        ("remove_lines(0, 9) </think>\nkeep_chunk()", [KEEP]),
+        ("<think>\ndrop_doc()\n<think>\ndrop_doc()\n</think>\ndrop_doc()\n</think>\nkeep_chunk()", [KEEP]),
+        ("<think>a</think>\nremove_lines(2, 5)\n<think>\ndrop_doc()\n</think>\nkeep_chunk()", [REMOVE, KEEP]),
+        ("keep_chunk()\n<think>\nremove_lines(0, 9)", [KEEP]),
+        ("<think>\nremove_lines(0, 9)", []),
+        ("<think>\nremove_lines(0, 9)\n<think>\n</think>\nremove_lines(0, 9)", []),
+        ('normalize("Home")\nnormalize("</think>")', [DELETE, Operation("normalize", source="</think>", target="")]),
+        ("<thinker>\nkeep_chunk()", [KEEP]),
+    ],
+)  # fmt: skip
+def test_what_a_model_thinks_is_no_program(answer: str, operations: list[Operation]) -> None:
+    assert list(parse(answer).operations) == operations
+
+
+def test_a_thought_that_does_not_end_is_truncated_and_one_that_ends_is_no_problem() -> None:
+    assert parse("keep_chunk()\n<think>\nbecause") == Program((KEEP,), (Problem(1, "truncated", "<think>"),))
+    assert parse("<think>\nbecause\n</think>\n\nkeep_chunk()") == Program((KEEP,))
+    assert parse("<think>\nbecause\n</think>\nremove_lines(3, 1)").problems[0].line == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A program looks so:\n```\nremove_lines(0, 9)\n```\nMine is:\n```\nkeep_chunk()\n```",
+        "For example\n```python\nremove_lines(0, 9)\n```\nThe page is clean.\nkeep_chunk()",
+        "You may use remove_lines(0, 9) here.",
+        "Use `remove_lines(0, 9)`",
+        "“remove_lines(0, 9)”",
+        "> remove_lines(0, 9)",
+        "remove_lines(“0”, “9”)",
+        "normalize(“Home”, “”)",
+        "normalize(«Home»)",
+        "normalize(`Home`)",
+        "<answer>remove_lines(0, 9)</answer>",
+        '{"name": "remove_lines", "arguments": {"start": 0, "end": 9}}',
+    ],
+)
+def test_examples_and_quotes_of_other_languages_are_no_operations(answer: str) -> None:
+    program = parse(answer)
+    assert program.operations == ()
+    assert program.problems
+
+
+def test_one_fence_with_prose_around_it_is_the_program() -> None:
+    assert parse("Here it is:\n```python\nremove_lines(2, 5)\n```").operations == (REMOVE,)
+    assert parse("remove_lines(2, 5)\n```\nkeep_chunk()").operations == (REMOVE, KEEP)
+
+
+@given(
+    st.lists(st.sampled_from(["\n", "drop_doc()", 'normalize("', "a)", " ", "(", "remove_lines(0, 9)"])).map("".join)
+)
+def test_whatever_a_model_thinks_its_answer_is_what_follows(thought: str) -> None:
+    for opened in ("<think>", ""):
+        assert parse(f"{opened}{thought}\n</think>\nkeep_chunk()").operations == (KEEP,)
+    assert parse(f"keep_chunk()\n<think>{thought}").operations == (KEEP,)
+    assert parse(f"keep_chunk() <think>{thought}").operations == (KEEP,)
+
+
+def test_thoughts_take_linear_time() -> None:
+    answers = [
+        "<think>" * 20_000,
+        "</think>" * 20_000,
+        "<think></think>" * 20_000,
+        "f(<think>" * 20_000,
+        "<think>\n" * 20_000,
+    ]
+    started = time.perf_counter()
+    for answer in answers:
+        parse(answer)
+    assert time.perf_counter() - started < 5
