@@ -1,4 +1,4 @@
-"""Where compiled code is kept when the home folder is none; needs no vLLM."""
+"""What the vllm engine decides before vLLM is imported: engines a GPU, and where compiled code is kept."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from support.nvidia import pretend_nvidia_smi
 
+from prox_spark.config import VllmSettings
 from prox_spark.engines.vllm import environment
+from prox_spark.engines.vllm.engine import engines_for
 
 VARIABLES = ("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
@@ -55,3 +58,30 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / f"prox_spark-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     environment.keep_compiled_code()
     assert not set(VARIABLES) & set(os.environ)
+
+
+H100 = "NVIDIA H100 80GB HBM3, 81559, 81000, 9.0"
+
+
+@pytest.mark.parametrize(
+    ("card", "threads", "expected"),
+    [
+        (H100, 16, 2),
+        (H100, 4, 2),
+        (H100, 3, 1),  # a core for each engine, and as many for their prompts
+        ("NVIDIA A100-SXM4-80GB, 81920, 81000, 8.0", 16, 1),
+        ("NVIDIA L4, 23034, 23000, 8.9", 16, 1),
+        ("NVIDIA H100 PCIe MIG 1g.10gb, 10000, 10000, 9.0", 16, 1),
+    ],
+)
+def test_a_small_model_is_loaded_twice_on_a_large_fast_gpu_where_the_task_has_the_cores(
+    card: str, threads: int, expected: int, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, f"echo 'GPU-1f, {card}'"))
+    settings = VllmSettings(model=str(model_folder), threads=threads)
+    assert engines_for(settings, (str(model_folder), None)) == expected
+
+
+def test_a_model_whose_size_nobody_knows_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, f"echo 'GPU-1f, {H100}'"))
+    assert engines_for(VllmSettings(model=str(tmp_path), threads=16), (str(tmp_path), None)) == 1

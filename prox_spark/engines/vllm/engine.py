@@ -56,7 +56,7 @@ class VllmEngine:
         """
         source = models.source_of(settings)
         on_gpu = models.wants_gpu(settings.device)
-        count = settings.engines_per_gpu or (_engines_per_gpu(settings, source) if on_gpu else 1)
+        count = settings.engines_per_gpu or (engines_for(settings, source) if on_gpu else 1)
         number_type = models.number_type(settings.dtype, on_gpu=on_gpu)
         share = settings.memory_share / count
         settings = settings.model_copy(update={"dtype": number_type, "memory_share": share, "engines_per_gpu": count})
@@ -110,8 +110,11 @@ class VllmEngine:
         return self._cores
 
 
-def _engines_per_gpu(settings: VllmSettings, source: tuple[str, str | None]) -> int:
-    """Choose how often a GPU holds the model: twice a small one on a large GPU, where the task has the cores."""
+def engines_for(settings: VllmSettings, source: tuple[str, str | None]) -> int:
+    """Choose how often the GPU that this process sees holds the model.
+
+    Twice a small one on a large GPU, where the task has the cores; otherwise once.
+    """
     gpu = nvidia.visible_gpu()
     if gpu is None or gpu.total < _LARGE_GPU or gpu.generation is None or gpu.generation < _HOPPER:
         return 1
