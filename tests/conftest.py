@@ -23,15 +23,19 @@ SHARED = Path(os.environ.get("PROX_SPARK_SHARED", ROOT.parent / "shared" / "data
 SPARK_SETTINGS: dict[str, Any] = {
     "spark.master": "local[2]",
     "spark.driver.memory": "2g",
-    # Small plans: compiling them costs more than interpreting them, and the tests run nothing else. Most of what is
-    # left is a young JVM at work on its own code; without the second compiler it takes a quarter less CPU time.
+    # Small plans: compiling them costs more than interpreting them, and the tests run nothing else.
     "spark.sql.codegen.wholeStage": "false",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xss4m",
 }
 
 
 LONG = ("chaos", "notebooks", "cluster", "pipeline", "cli/test_commands", "audit", "connect")
 """What takes minutes, the longest first: the last file to begin must not be one of these."""
+
+
+def pytest_configure() -> None:
+    """Give every Spark that tests start, in other processes too, the settings of brief sessions."""
+    os.environ.setdefault("SPARK_CONF_DIR", str(ROOT / "tests" / "support" / "spark"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
