@@ -237,7 +237,7 @@ class _Steps:
             return self._step
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may use the GPU meanwhile
                 self._step()
         except torch.OutOfMemoryError:
             raise
