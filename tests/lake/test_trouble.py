@@ -35,7 +35,7 @@ def failed(*said: str) -> Exception:
         (("java.io.IOException: Mkdirs failed to create file:/lake/corpus",), "may not write"),
     ],
 )
-def test_what_the_disk_says_becomesadvice_for(said: tuple[str, ...], advice: str) -> None:
+def test_what_the_disk_says_becomes_advice(said: tuple[str, ...], advice: str) -> None:
     assert advice in str(advice_for(failed(*said)))
 
 
