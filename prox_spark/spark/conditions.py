@@ -29,6 +29,11 @@ CONDITIONS = {
         "Java heap space|GC overhead limit exceeded",
         "Spark's Java ran out of memory: more comes with --set spark.spark.driver.memory=8g",
     ),
+    "java_ended": (
+        "SparkContext was shut down|Answer from Java side is empty|Error while sending or receiving",
+        "Spark's Java ended while it worked, most often for want of memory: more comes with "
+        "--set spark.spark.driver.memory=8g; its last words are in Spark's log",
+    ),
     "threads": (
         "unable to create native thread|error=11,",
         "this user or container may not start more processes and threads: raise `ulimit -u` or the container's limit",

@@ -30,6 +30,10 @@ SUSPECTS = (
 """Variables with which a Spark may be told what is right for another one."""
 
 
+FEWEST_FILES = 512
+"""A session with a few tasks has some 400 files open, most of them JARs."""
+
+
 def named_suspects(environ: Mapping[str, str]) -> str:
     """Name the variables that are set and may be to blame, for the end of a message.
 
@@ -103,6 +107,23 @@ def check_user(number: int | None = None) -> None:
             f"user {number} has no line in /etc/passwd, without which Spark's Java does not start: add one, or run as "
             "a user that has one"
         ) from error
+
+
+def check_open_files(limit: int | None = None) -> None:
+    """Check that Spark's Java, which raises its own limit as far as it may, can open enough files to start.
+
+    Raises:
+        SessionError: It cannot; at 300 it ends with "eventfd() failed", at 100 with "Error loading java.security file".
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if limit is None else limit
+    if limit != resource.RLIM_INFINITY and limit < FEWEST_FILES:
+        raise SessionError(
+            f"this user may open {limit} files at once (ulimit -Hn), and Spark needs {FEWEST_FILES} or more"
+        )
 
 
 def check_working_folder(folder: Path, version: tuple[int, int] = sys.version_info[:2]) -> None:

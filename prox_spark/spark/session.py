@@ -175,6 +175,7 @@ def _taken(live: SparkSession, wanted: Mapping[str, str], provider: str) -> Spar
 
 def _started(wanted: Mapping[str, str], verbose: bool) -> SparkSession:
     environment.check_user()
+    environment.check_open_files()
     cache = cache_folder(os.environ)
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,13 @@ def test_a_user_without_a_name_is_refused_by_its_number() -> None:
         environment.check_user(987654)
 
 
+def test_a_limit_of_open_files_that_java_cannot_start_with_is_named() -> None:
+    environment.check_open_files()
+    environment.check_open_files(4096)
+    with pytest.raises(SessionError, match=r"may open 100 files at once \(ulimit -Hn\)"):
+        environment.check_open_files(100)
+
+
 @pytest.mark.spark
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="older Pythons are refused there")
 def test_a_session_works_in_a_folder_of_shadows_under_variables_for_another_spark(tmp_path: Path) -> None:
