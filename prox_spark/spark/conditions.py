@@ -34,10 +34,6 @@ CONDITIONS = {
         "Spark's Java ended while it worked, most often for want of memory: more comes with "
         "--set spark.spark.driver.memory=8g; its last words are in Spark's log",
     ),
-    "threads": (
-        "unable to create native thread|error=11,",
-        "this user or container may not start more processes and threads: raise `ulimit -u` or the container's limit",
-    ),
     "submit_args": (
         "Missing application resource",
         "PYSPARK_SUBMIT_ARGS must end with pyspark-shell; unset it if it is meant for another Spark",
@@ -55,7 +51,8 @@ CONDITIONS = {
         "a Python worker died, most often killed because the memory was at its end; Spark's log has its last words",
     ),
     "read_only": (
-        "Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed",
+        "Read-only file system|Permission denied|AccessDenied|AccessControlException|Mkdirs failed|"
+        "DELTA_CANNOT_CREATE_LOG_PATH",
         "the place is read-only, or this user may not write there",
     ),
 }

@@ -125,13 +125,11 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """
     if environ.get("PROX_SPARK_CACHE"):
         return Path(environ["PROX_SPARK_CACHE"]).expanduser().absolute()
-    try:
+    with contextlib.suppress(RuntimeError):  # some versions raise it, others give a path that begins with ~
         folder = platformdirs.user_cache_path("prox_spark", appauthor=False)
-    except RuntimeError as error:
-        raise SessionError(
-            f"this user has no home: name a folder for the cache in PROX_SPARK_CACHE ({error})"
-        ) from error
-    return folder
+        if folder.is_absolute():
+            return folder
+    raise SessionError("this user has no home (HOME): name a folder for the cache in PROX_SPARK_CACHE")
 
 
 def wanted_delta(environ: Mapping[str, str]) -> jars.Delta:

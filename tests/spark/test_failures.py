@@ -67,19 +67,24 @@ def test_a_worker_that_is_killed_is_named(tmp_path: Path) -> None:
     assert said_of(DIE, tmp_path).startswith("a Python worker died")
 
 
-def test_a_temporary_folder_without_programs_is_named(tmp_path: Path) -> None:
+def mounted(place: Path, options: str) -> tuple[str, ...]:
+    """Give what to put before a command so that it finds an empty disk at a place, which nobody else sees."""
     if os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0:
         pytest.skip("only root may mount")
+    place.mkdir(exist_ok=True)
+    return ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o {options} none {place} && exec "$@"', "sh")
+
+
+def test_a_temporary_folder_without_programs_is_named(tmp_path: Path) -> None:
     place = tmp_path / "noexec"
-    place.mkdir()
-    mount = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o noexec none {place} && exec "$@"', "sh")
-    said = said_of(WRITE, tmp_path, *mount, JAVA_TOOL_OPTIONS=f"-Djava.io.tmpdir={place}")
+    said = said_of(WRITE, tmp_path, *mounted(place, "noexec"), JAVA_TOOL_OPTIONS=f"-Djava.io.tmpdir={place}")
     assert said.startswith("programs may not run from the temporary folder (mounted noexec)")
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    if os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0:
-        pytest.skip("only root may mount")
-    mount = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=16k none {tmp_path} && exec "$@"', "sh")
     large = "spark.range(100000).write.format('delta').save(sys.argv[2])"
-    assert said_of(large, tmp_path, *mount).startswith("a disk is full")
+    assert said_of(large, tmp_path, *mounted(tmp_path, "size=16k")).startswith("a disk is full")
+
+
+def test_a_place_that_is_read_only_is_named(tmp_path: Path) -> None:
+    assert said_of(WRITE, tmp_path, *mounted(tmp_path, "ro")).startswith("the place is read-only")

@@ -70,6 +70,16 @@ def test_the_cache_is_where_the_user_says_else_where_caches_are(
         assert cache_folder({}) == Path.home() / ".cache" / "prox_spark"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows asks the system for the folder")
+def test_a_user_without_a_home_is_asked_for_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "nowhere")
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)  # a container's user, which has a number only
+    with pytest.raises(SessionError, match="name a folder for the cache in PROX_SPARK_CACHE"):
+        cache_folder({})
+
+
 def test_the_user_may_name_the_version_of_delta() -> None:
     assert wanted_delta({"PROX_SPARK_DELTA_VERSION": "4.3.1"}).version == "4.3.1"
 
