@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyspark.sql import functions as F
 
+from prox_spark.audit.rows import dicts
 from prox_spark.config import Config, load
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Pass, resolve
 from prox_spark.pipeline import catch_up
 from prox_spark.stages.apply import first_programs
 from prox_spark.stages.compare import compare
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 
 def compare_modes(lake: Lake, config: Config | None = None, *, limit: int = 20) -> list[dict[str, Any]]:
@@ -50,12 +48,8 @@ def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any
         return {
             "pass_name": pass_.name,
             **counts.asDict(),
-            "kinds": _rows(kinds.orderBy(F.desc("texts"), "strict", "reference", "why").limit(limit)),
-            "documents": _rows(listed.orderBy("doc_id").limit(limit)),
+            "kinds": dicts(kinds.orderBy(F.desc("texts"), "strict", "reference", "why").limit(limit)),
+            "documents": dicts(listed.orderBy("doc_id").limit(limit)),
         }
     finally:
         compared.unpersist()
-
-
-def _rows(frame: DataFrame) -> list[dict[str, Any]]:
-    return [row.asDict(recursive=True) for row in frame.collect()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import functions as F
 
 from prox_spark.audit.documents import find
 from prox_spark.audit.retention import retention
+from prox_spark.audit.rows import CorpusRow, DocumentPair, SampledRow, dicts
 from prox_spark.audit.tags import resolve
 from prox_spark.errors import UserError
 from prox_spark.lake import views
@@ -51,10 +52,10 @@ class Diff:
             return {
                 "a": self.a,
                 "b": self.b,
-                **_rows(self.total)[0],
-                "by_source": _rows(self.by_source),
-                "by_reason": _rows(self.by_reason),
-                "by_operation": _rows(self.by_operation),
+                **dicts(self.total)[0],
+                "by_source": dicts(self.by_source),
+                "by_reason": dicts(self.by_reason),
+                "by_operation": dicts(self.by_operation),
             }
         finally:
             self.documents.unpersist()
@@ -89,7 +90,7 @@ def edits_between(lake: Lake, a: int, b: int) -> DataFrame:
 
 def sample(
     lake: Lake, compared: Diff, count: int, *, largest: bool = False, seed: int = 0, changes: tuple[str, ...] = CHANGED
-) -> list[dict[str, Any]]:
+) -> list[SampledRow]:
     """Draw changed documents with their texts before and after.
 
     Args:
@@ -103,24 +104,28 @@ def sample(
     change = F.abs(F.col("words_after") - F.col("words_before"))
     order = [F.desc(change), F.col("doc_id")] if largest else [F.xxhash64("doc_id", F.lit(seed)), F.col("doc_id")]
     drawn = compared.documents.where(F.col("change").isin(*changes)).orderBy(*order).limit(count)
-    chosen = _rows(drawn)
-    texts = [_texts(lake, version, [row["doc_id"] for row in chosen]) for version in (compared.a, compared.b)]
-    return [row | {"before": texts[0].get(row["doc_id"]), "after": texts[1].get(row["doc_id"])} for row in chosen]
+    chosen = dicts(drawn)
+    ids = [row["doc_id"] for row in chosen]
+    texts = {"before": _texts(lake, compared.a, ids), "after": _texts(lake, compared.b, ids)}
+    pairs = [{**row, **{name: text.get(row["doc_id"]) for name, text in texts.items()}} for row in chosen]
+    return cast("list[SampledRow]", pairs)
 
 
-def document(lake: Lake, doc_id: str, a: str | int, b: str | int | None = None) -> dict[str, Any]:
-    """Give one document in two versions: `doc_id`, `url`, `a`, `b`, and `before` and `after` (its corpus rows).
+def document(lake: Lake, doc_id: str, a: str | int, b: str | int | None = None) -> DocumentPair:
+    """Give one document in two versions.
 
     Raises:
         UserError: There is no such document or version.
     """
     source = find(lake, doc_id)
     first, second = (readable(lake, version) for version in (a, b))
-    rows = [
-        lake.read("corpus", version).where(F.col("doc_id") == source["doc_id"]).first() for version in (first, second)
-    ]
-    before, after = (None if row is None else row.asDict(recursive=True) for row in rows)
+    before, after = (_row(lake, version, source["doc_id"]) for version in (first, second))
     return {"doc_id": source["doc_id"], "url": source["url"], "a": first, "b": second, "before": before, "after": after}
+
+
+def _row(lake: Lake, version: int, doc_id: str) -> CorpusRow | None:
+    found = dicts(lake.read("corpus", version).where(F.col("doc_id") == doc_id).limit(1))
+    return cast("CorpusRow", found[0]) if found else None
 
 
 def readable(lake: Lake, version: str | int | None) -> int:
@@ -138,7 +143,3 @@ def readable(lake: Lake, version: str | int | None) -> int:
 def _texts(lake: Lake, version: int, ids: list[str]) -> dict[str, str | None]:
     rows = lake.read("corpus", version).where(F.col("doc_id").isin(ids)).select("doc_id", "text").collect()
     return {row["doc_id"]: row["text"] for row in rows}
-
-
-def _rows(frame: DataFrame) -> list[dict[str, Any]]:
-    return [row.asDict(recursive=True) for row in frame.collect()]

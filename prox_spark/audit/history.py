@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from datetime import timezone
-from typing import Any
+from typing import Any, cast
 
 from prox_spark.audit.documents import find
 from prox_spark.audit.retention import Retention, retention
+from prox_spark.audit.rows import Life, StageRow, VersionRow, dicts
 from prox_spark.lake.tables import Lake
 
 
-def history(lake: Lake) -> list[dict[str, Any]]:
-    """List the versions of `corpus`, oldest first.
-
-    Returns:
-        One dict per version: those of the view `versions`, as plain values; and `readable` (now) and
-        `readable_until` (None for the newest, which does not expire).
-    """
+def history(lake: Lake) -> list[VersionRow]:
+    """List the versions of `corpus`, oldest first."""
     if not lake.exists("corpus"):
         return []
     rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").collect()
@@ -24,18 +20,19 @@ def history(lake: Lake) -> list[dict[str, Any]]:
     return [_version(row.asDict(), kept) for row in rows]
 
 
-def _version(row: dict[str, Any], kept: Retention) -> dict[str, Any]:
+def _version(row: dict[str, Any], kept: Retention) -> VersionRow:
     until = kept.until(row["version"])
-    return {
+    version = {
         **row,
         # pyspark gives times of this process's zone that do not say so.
         "finished_at": row["finished_at"].astimezone(timezone.utc).isoformat(timespec="seconds"),
         "readable": kept.is_readable(row["version"]),
         "readable_until": None if until is None else until.isoformat(timespec="seconds"),
     }
+    return cast("VersionRow", version)
 
 
-def document(lake: Lake, doc_id: str) -> dict[str, Any]:
+def document(lake: Lake, doc_id: str) -> Life:
     """Tell one document's life: its source record, each version of it, and the programs of its texts.
 
     Args:
@@ -43,8 +40,7 @@ def document(lake: Lake, doc_id: str) -> dict[str, Any]:
         doc_id: The id, or the first characters of it as long as only one document has them.
 
     Returns:
-        `document` (its row), `versions` (its rows of `corpus` with `version`, only those that differ from the one
-        before), `programs` (rows of `programs` for its texts).
+        Its life; of its versions only those that differ from the one before.
 
     Raises:
         UserError: No document, or more than one, has that id.
@@ -63,9 +59,5 @@ def document(lake: Lake, doc_id: str) -> dict[str, Any]:
             versions.append(seen)
     hashes = {row["text_sha256"] for row in versions if row["text_sha256"]} | {source["text_sha256"]}
     listed = ", ".join(f"'{value}'" for value in sorted(hashes))
-    programs = lake.read("programs").where(f"text_sha256 IN ({listed})").orderBy("generated_at").limit(100).collect()
-    return {
-        "document": source,
-        "versions": versions,
-        "programs": [row.asDict(recursive=True) for row in programs],
-    }
+    programs = lake.read("programs").where(f"text_sha256 IN ({listed})").orderBy("generated_at").limit(100)
+    return {"document": source, "versions": cast("list[StageRow]", versions), "programs": dicts(programs)}

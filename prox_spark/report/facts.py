@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from prox_spark.audit.diff import readable
+from prox_spark.audit.rows import dicts
 from prox_spark.audit.tags import tags
 from prox_spark.lake import views
 from prox_spark.lake.lineage import PublishedVersion, lineage
@@ -87,21 +88,21 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     compared = comparing.differences(ingested, rows).persist()
     try:
         executed = _executed(lake, history)
-        sources = _rows(comparing.tally(compared, "source", "snapshot"))
+        sources = dicts(comparing.tally(compared, "source", "snapshot"))
         return Facts(
             lake=lake.location,
             version=number,
             tags=tuple(name for name, tagged in tags(lake).items() if tagged == number),
             made_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             package_version=__version__,
-            total=_rows(comparing.tally(compared))[0],
+            total=dicts(comparing.tally(compared))[0],
             sources=sources,
             stages=_stages(sources, executed),
             passes=_passes(history, executed),
             histogram=_histogram(compared),
             operations=_operations(lake, history),
-            reasons=_rows(comparing.reasons(compared)),
-            lines=_rows(comparing.removed_lines(ingested, rows).limit(LINES)),
+            reasons=dicts(comparing.reasons(compared)),
+            lines=dicts(comparing.removed_lines(ingested, rows).limit(LINES)),
             gallery=_gallery(compared, ingested, rows, gallery, seed),
             runs=_runs(lake, number),
         )
@@ -116,7 +117,7 @@ def _executed(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[st
         rows = lake.read("corpus", published.read).where(F.col("run_id") == published.run_id)
         counts = [F.count_if(F.col("outcome") == name).alias(name) for name in OUTCOMES]
         words = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("words_before", "words_after")]
-        for row in _rows(rows.groupBy("source").agg(*counts, *words).orderBy("source")):
+        for row in dicts(rows.groupBy("source").agg(*counts, *words).orderBy("source")):
             key = published.pass_name, row["source"]
             entry = totals.setdefault(key, {"pass_name": published.pass_name, "source": row["source"], "versions": []})
             entry["versions"].append(published.version)
@@ -162,7 +163,7 @@ def _passes(history: tuple[PublishedVersion, ...], executed: list[dict[str, Any]
 def _operations(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count the operations by pass, name and fate, in the order of the passes."""
     order = list(dict.fromkeys(published.pass_name for published in history))
-    rows = _rows(comparing.operations(lake.spark.sql(views.edits(lake.name, history))))
+    rows = dicts(comparing.operations(lake.spark.sql(views.edits(lake.name, history))))
     return sorted(rows, key=lambda row: order.index(row["pass_name"]))
 
 
@@ -193,7 +194,7 @@ def _gallery(compared: DataFrame, before: DataFrame, after: DataFrame, count: in
     order = (F.xxhash64("doc_id", F.lit(seed)), F.col("doc_id"))
     drawn: list[dict[str, Any]] = []
     for change, number in (("edited", count - count // 4), ("dropped", count // 4)):
-        drawn += _rows(compared.where(F.col("change") == change).orderBy(*order).limit(number))
+        drawn += dicts(compared.where(F.col("change") == change).orderBy(*order).limit(number))
     ids = [row["doc_id"] for row in drawn]
     cut = F.substring("text", 1, LONGEST_TEXT).alias("text")
     length = F.char_length("text").alias("length")
@@ -220,7 +221,7 @@ def _runs(lake: Lake, version: int) -> list[dict[str, Any]]:
     rows = lake.read("runs").where("command IN ('ingest', 'refine', 'apply', 'restore', 'forget')").orderBy("run_id")
     if maker is not None:
         rows = rows.where(F.col("run_id") <= maker["run_id"])
-    return [_run(row) for row in _rows(rows)]
+    return [_run(row) for row in dicts(rows)]
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +239,3 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
         "tokens_per_second": tokens / seconds if tokens and seconds else None,
         "conf": json.loads(row["conf"] or "{}"),
     }
-
-
-def _rows(frame: DataFrame) -> list[dict[str, Any]]:
-    return [row.asDict(recursive=True) for row in frame.collect()]

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -322,7 +322,7 @@ def test_a_lake_in_a_catalog_works_like_one_in_a_folder(spark: SparkSession, set
 
 def test_a_document_tells_its_life(refined: Lake) -> None:
     doc_id = refined.sql("SELECT doc_id FROM documents WHERE url LIKE '%/1'").first()[0]
-    life: dict[str, Any] = document(refined, doc_id[:12])
+    life = document(refined, doc_id[:12])
     assert life["document"]["metadata"] == '{"rank":19}'
     assert [(row["version"], row["outcome"]) for row in life["versions"]] == [
         (0, "not_run"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -17,6 +17,8 @@ from prox_spark.program.write import write
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from prox_spark.audit.rows import FateRow
 
 LONGEST_CELL = 200
 OUTCOME_STYLES: dict[str, str] = {
@@ -41,7 +43,7 @@ def cell(value: object, *, thousands: bool = False) -> Text:
     return Text(f"{flat}…" if len(text) > LONGEST_CELL else flat)
 
 
-def operations(console: Console, ops: Iterable[dict[str, Any]]) -> None:
+def operations(console: Console, ops: Iterable[FateRow]) -> None:
     """List operations with their fates, one a line."""
     for op in ops:
         sign, style = ("✓", "green") if op["status"] == "applied" else ("✗", "red")

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +17,12 @@ from rich.text import Text
 from prox_spark.cli.screens import OUTCOME_STYLES, cell, operations, print_json
 from prox_spark.cli.screens.differences import change, difference
 from prox_spark.program.characters import visible
+from prox_spark.program.operations import OUTCOMES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from prox_spark.audit.rows import DocumentPair, Life, SampledRow, StageRow, VersionRow
     from prox_spark.cli.invocation import Invocation
     from prox_spark.cli.queries import Answer
 
@@ -28,7 +30,7 @@ SPOOL_BYTES = 64 * 1024 * 1024
 CHANGE_STYLES = {**OUTCOME_STYLES, "restored": "green", "added": "green", "forgotten": "red", "absent": "dim"}
 
 
-def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
+def history(options: Invocation, versions: Sequence[VersionRow], warnings: Sequence[str] = ()) -> None:
     """Show the versions of the corpus, and warn of those that will expire."""
     for line in warnings:
         options.console(stderr=True).print(Text(line, style="yellow"))
@@ -37,8 +39,8 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: S
     if not versions:
         return options.console().print("The corpus has no version yet: prox-spark ingest SOURCE PATH…")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    counts = ["kept", "edited", "dropped"]
-    counts += [name for name in ("failed", "not_run") if any(row[name] for row in versions)]
+    always = ("kept", "edited", "dropped")
+    counts = [name for name in OUTCOMES if name in always or any(row[name] for row in versions)]
     tags = ["tags"] * any(row["tags"] for row in versions)
     for name in ("version", "made by", "finished", *counts, "words", "readable until", *tags):
         right = name in ("version", "words", *counts)
@@ -54,13 +56,13 @@ def history(options: Invocation, versions: Sequence[dict[str, Any]], warnings: S
     return options.console().print(table)
 
 
-def _until(row: dict[str, Any]) -> Text:
+def _until(row: VersionRow) -> Text:
     if row["readable_until"] is None:
         return Text("newest", style="dim")
     return Text(row["readable_until"][:10] if row["readable"] else "gone", style="" if row["readable"] else "red")
 
 
-def document(options: Invocation, life: dict[str, Any]) -> None:
+def document(options: Invocation, life: Life) -> None:
     """Show one document's life."""
     if options.json:
         return print_json(life)
@@ -84,7 +86,7 @@ def document(options: Invocation, life: dict[str, Any]) -> None:
     return None
 
 
-def _stage(row: dict[str, Any]) -> Text:
+def _stage(row: StageRow) -> Text:
     outcome, number = row["outcome"], (f"version {row['version']}", "bold")
     if row["pass_name"] is None:
         return Text.assemble(number, "  ingested")
@@ -115,7 +117,7 @@ def _programs(console: Console, programs: Iterable[dict[str, Any]]) -> None:
             console.print(line, no_wrap=True, overflow="ellipsis")
 
 
-def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[dict[str, Any]]) -> None:
+def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[SampledRow]) -> None:
     """Show what differs between two versions, and the documents that were drawn."""
     if options.json:
         return print_json({**counts, "sample": list(drawn)})
@@ -159,7 +161,7 @@ def _counts(
     console.print(table)
 
 
-def _url(row: dict[str, Any]) -> Text:
+def _url(row: Mapping[str, Any]) -> Text:
     url = cell(row["url"] or "(no URL)")
     url.stylize("bold")
     return url
@@ -180,7 +182,7 @@ def _listed(console: Console, title: str, rows: Sequence[dict[str, Any]], column
     console.print(table)
 
 
-def one_document(options: Invocation, document: dict[str, Any]) -> None:
+def one_document(options: Invocation, document: DocumentPair) -> None:
     """Show one document in two versions, line by line, and the operations of the second."""
     if options.json:
         return print_json(document)

@@ -52,7 +52,7 @@ def test_corpus_text_is_printed_as_text_on_one_line(capsys: pytest.CaptureFixtur
 
 def test_history_lists_versions_with_the_outcomes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {"kept": 12_345, "edited": 0, "dropped": 0, "failed": 0, "not_run": 7, "words_before": 9, "words_after": 8}
-    row = {"version": 2, "name": "apply", "pass_name": "doc", "run_id": "r", "finished_at": "2025-01-02T03:04:05"}
+    row: Any = {"version": 2, "name": "apply", "pass_name": "doc", "run_id": "r", "finished_at": "2025-01-02T03:04:05"}
     row |= {"readable": True, "readable_until": "2035-01-02T03:04:05+00:00", "tags": ["v1.0"]}
     screens.history(PEOPLE, [row | counts], ["version 2 can be read until tomorrow"])
     captured = capsys.readouterr()
@@ -81,7 +81,7 @@ def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.Ca
         "text": "Menu\nA page.",
     }
     second = {"version": 1, "pass_name": "chunk", "outcome": "edited", "reason": None, "ops": [op, wrong]}
-    life = {
+    life: Any = {
         "document": {
             "doc_id": "ab",
             "url": "https://e.example",
@@ -107,7 +107,7 @@ def test_a_document_shows_its_operations_and_what_they_changed(capsys: pytest.Ca
 def test_a_text_that_no_pass_changed_reaches_the_terminal_without_its_control_characters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    life = {
+    life: Any = {
         "document": {"doc_id": "ab", "url": None, "source": "c4", "snapshot": "en", "text": "one\x1b]0;own\x07\ntwo"},
         "versions": [
             {"version": 0, "pass_name": None, "outcome": "not_run", "reason": None, "ops": None}
@@ -127,7 +127,7 @@ def counted(**changes: Any) -> dict[str, Any]:
 def test_a_diff_shows_only_changes_that_occur(capsys: pytest.CaptureFixture[str]) -> None:
     total = counted(documents=12, kept=2, edited=10, words_before=2000, words_after=1500)
     counts = {**total, "a": 1, "b": 2, "by_source": [{**total, "source": "c4", "snapshot": "en"}]}
-    drawn = {
+    drawn: Any = {
         "doc_id": "a" * 64,
         "url": "https://a.example/\x1b[31m",
         "change": "edited",
@@ -146,12 +146,12 @@ def test_a_diff_shows_only_changes_that_occur(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_dropped_document_is_shown_by_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
-    found = {"doc_id": "a" * 64, "url": None, "a": 0, "b": 2}
     before, after = (
         {"text": "x\n" * 20, "ops": None},
         {"text": None, "ops": [{**asdict(Operation("drop_doc")), "status": "applied", "reason": None}]},
     )
-    screens.one_document(PEOPLE, {**found, "before": before, "after": after})
+    pair: Any = {"doc_id": "a" * 64, "url": None, "a": 0, "b": 2, "before": before, "after": after}
+    screens.one_document(PEOPLE, pair)
     shown = capsys.readouterr().out
     assert "✓ drop_doc()" in shown
     assert shown.count("- x") == 6 and "15 more lines" in shown
