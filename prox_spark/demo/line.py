@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prox_spark import pipeline
 from prox_spark.config import load
-from prox_spark.demo.second import Written, write
+from prox_spark.demo.second import RefinedPage, write
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.session import session
@@ -78,7 +78,7 @@ class Demo:
     example: Example | None
     queries: tuple[tuple[str, str], ...]
     new: bool
-    written: Written | None = None
+    written: RefinedPage | None = None
 
 
 def sample() -> tuple[tuple[str, str], ...]:

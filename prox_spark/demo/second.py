@@ -8,7 +8,7 @@ from importlib import resources
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class RefinedPage:
     """What the language model made of a page.
 
     Attributes:
@@ -28,7 +28,7 @@ class Written:
     seconds: float
 
 
-def write(url: str, text: str) -> Written:
+def write(url: str, text: str) -> RefinedPage:
     """Have the language model refine a page."""
     from prox_spark import profiles
     from prox_spark.demo.llama import NumpyLlama
@@ -44,4 +44,4 @@ def write(url: str, text: str) -> Written:
     completions = [(chunk, next(answers).text) for chunk, prompt in prompted if prompt is not None]
     seconds = time.perf_counter() - began
     after = execute(text, completions).text or ""
-    return Written(url, document, "".join(program for _, program in completions), after, len(completions), seconds)
+    return RefinedPage(url, document, "".join(program for _, program in completions), after, len(completions), seconds)

@@ -19,7 +19,7 @@ WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiffLine:
     """One line of the page.
 
     Attributes:
@@ -37,7 +37,7 @@ class Line:
 class Block:
     """Lines that are shown, or hidden until they are asked for."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
     hidden: bool
 
 
@@ -57,7 +57,7 @@ def blocks(before: str, after: str | None) -> list[Block]:
     return [block for block in all_blocks if block.lines]
 
 
-def _long_runs(lines: Sequence[Line], *, unchanged: bool) -> Iterator[tuple[int, int]]:
+def _long_runs(lines: Sequence[DiffLine], *, unchanged: bool) -> Iterator[tuple[int, int]]:
     """Give the middles of long runs: of lines that stay, or of a dropped text after its first lines."""
     if not unchanged:
         if len(lines) > 12 * CONTEXT:
@@ -71,27 +71,27 @@ def _long_runs(lines: Sequence[Line], *, unchanged: bool) -> Iterator[tuple[int,
             start = number + 1
 
 
-def _lines(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:
+def _lines(before: Sequence[str], after: Sequence[str]) -> Iterator[DiffLine]:
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():
         if tag == "equal":
-            yield from (Line(" ", number + 1, _whole(before[number])) for number in range(start, end))
+            yield from (DiffLine(" ", number + 1, _whole(before[number])) for number in range(start, end))
         else:
             yield from _changed(before[start:end], after[new_start:new_end], start)
 
 
-def _changed(old: Sequence[str], new: Sequence[str], start: int) -> Iterator[Line]:
+def _changed(old: Sequence[str], new: Sequence[str], start: int) -> Iterator[DiffLine]:
     waiting = list(new)
     for number, line in enumerate(old, start + 1):
         pair = waiting[0] if waiting and _alike(line, waiting[0]) else None
         if pair is None:
-            yield Line("-", number, _whole(line))
+            yield DiffLine("-", number, _whole(line))
             continue
         waiting.pop(0)
         was, now = _words(line, pair)
-        yield Line("-", number, was)
-        yield Line("+", None, now)
-    yield from (Line("+", None, _whole(line)) for line in waiting)
+        yield DiffLine("-", number, was)
+        yield DiffLine("+", None, now)
+    yield from (DiffLine("+", None, _whole(line)) for line in waiting)
 
 
 def _alike(old: str, new: str) -> bool:

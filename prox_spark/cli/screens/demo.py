@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from prox_spark.cli.invocation import Invocation
     from prox_spark.demo import Demo, Example
-    from prox_spark.demo.second import Written
+    from prox_spark.demo.second import RefinedPage
 
 WIDTH = 100
 
@@ -92,7 +92,7 @@ def _example(console: Console, example: Example) -> None:
     console.print(difference(example.before, example.after), no_wrap=True, overflow="ellipsis")
 
 
-def _written(console: Console, written: Written) -> None:
+def _written(console: Console, written: RefinedPage) -> None:
     calls = written.program.split("\n")
     console.print(Text(f"{written.document}  # the page as a whole", style="dim"))
     console.print(Text("\n".join(calls[:8]) + ("\n…" if len(calls) > 8 else ""), style="dim"))

@@ -19,7 +19,7 @@ IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class PairIds:
     """One pair as the model sees it.
 
     Attributes:
@@ -40,7 +40,7 @@ def split(recipe: CausalRecipe) -> tuple[list[GoldPage], list[GoldPage]]:
     return learned, held[: recipe.validation_pages]
 
 
-def examples(recipe: CausalRecipe, pages: Iterable[GoldPage], tokenizer: PromptTokenizer, end: int) -> list[Example]:
+def examples(recipe: CausalRecipe, pages: Iterable[GoldPage], tokenizer: PromptTokenizer, end: int) -> list[PairIds]:
     """Make all examples to learn from.
 
     Args:
@@ -53,7 +53,7 @@ def examples(recipe: CausalRecipe, pages: Iterable[GoldPage], tokenizer: PromptT
     pairs = [pair for page in pages for pair in from_labels("\n".join(page.lines), page.keep, profile, tokenizer)]
     for path in recipe.data:
         pairs += _stored(path, profile, tokenizer)
-    learned = [_example(pair, tokenizer, end) for pair in pairs]
+    learned = [_pair_ids(pair, tokenizer, end) for pair in pairs]
     if not learned:
         raise SourceError(f"{', '.join(recipe.data)}: nothing to learn from")
     return learned
@@ -79,12 +79,12 @@ def _rows(path: str, columns: list[str]) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _example(pair: Pair, tokenizer: PromptTokenizer, end: int) -> Example:
+def _pair_ids(pair: Pair, tokenizer: PromptTokenizer, end: int) -> PairIds:
     prompt = pair.prompt_ids if pair.prompt_ids is not None else tuple(tokenizer.encode(pair.prompt))
-    return Example((*prompt, *tokenizer.encode(pair.completion, add_bos=False), end), len(prompt))
+    return PairIds((*prompt, *tokenizer.encode(pair.completion, add_bos=False), end), len(prompt))
 
 
-def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
+def collate(batch: Sequence[PairIds], pad: int) -> dict[str, Any]:
     """Pad a batch on the right; only the completion is learned."""
     import torch
 

@@ -38,20 +38,20 @@ def train(written: str) -> dict[str, Any]:
     torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
     learned, held = split(recipe)
-    course = _from_nothing(recipe, learned) if recipe.base is None else _from_base(recipe, recipe.base, learned)
-    count = len(course.examples)
-    logger.info("%d examples, %d pages to validate on, %d parameters", count, len(held), course.model.num_parameters())
-    trainer = _trainer(recipe, course, held)
+    setup = _from_nothing(recipe, learned) if recipe.base is None else _from_base(recipe, recipe.base, learned)
+    count = len(setup.examples)
+    logger.info("%d examples, %d pages to validate on, %d parameters", count, len(held), setup.model.num_parameters())
+    trainer = _trainer(recipe, setup, held)
     folder = Path(recipe.out)
     trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
     scores = trainer.evaluate() if held else {}
-    record = _finish(folder, recipe, trainer, course, scores) if trainer.is_world_process_zero() else ""
+    record = _finish(folder, recipe, trainer, setup, scores) if trainer.is_world_process_zero() else ""
     [record] = broadcast_object_list([record])
     return dict(json.loads(record))
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class _Setup:
     """A model and what it is trained on: `loss` takes the model and a batch that `collate` made of examples."""
 
     model: Any
@@ -61,7 +61,7 @@ class _Course:
     loss: Callable[[Any, dict[str, Any]], Any]
 
 
-def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
+def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Setup:
     """Make a model and its tokenizer; it learns a verdict for every line.
 
     Raises:
@@ -80,10 +80,10 @@ def _from_nothing(recipe: CausalRecipe, learned: Sequence[GoldPage]) -> _Course:
     pages = verdicts.pages_of(learned, recipe, tokenizer)
     count = recipe.steps * recipe.batch if recipe.steps > 0 else math.ceil(recipe.epochs * len(pages))
     chunks = verdicts.Chunks(pages, verdicts.words_of(tokenizer, recipe), recipe, count)
-    return _Course(model, tokenizer, chunks, verdicts.collate, partial(verdicts.loss, overlap=recipe.overlap))
+    return _Setup(model, tokenizer, chunks, verdicts.collate, partial(verdicts.loss, overlap=recipe.overlap))
 
 
-def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> _Course:
+def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> _Setup:
     """Load the model to start from; it learns programs."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -95,7 +95,7 @@ def _from_base(recipe: CausalRecipe, base: str, learned: Sequence[GoldPage]) -> 
         tokenizer.pad_token = tokenizer.eos_token
     pairs = examples(recipe, learned, ModelTokenizer(tokenizer.backend_tokenizer), tokenizer.eos_token_id)
     model = _adapted(model, recipe.lora_rank) if recipe.lora_rank else model
-    return _Course(model, tokenizer, pairs, collate, lambda model, inputs: model(**inputs).loss)
+    return _Setup(model, tokenizer, pairs, collate, lambda model, inputs: model(**inputs).loss)
 
 
 def _adapted(model: Any, rank: int) -> Any:
@@ -108,20 +108,20 @@ def _adapted(model: Any, rank: int) -> Any:
     )
 
 
-def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any:
+def _trainer(recipe: CausalRecipe, setup: _Setup, held: list[GoldPage]) -> Any:
     from transformers import Trainer
 
-    profile, tokenizer = profiles.find(recipe.profile), course.tokenizer
+    profile, tokenizer = profiles.find(recipe.profile), setup.tokenizer
 
     class ProgramTrainer(Trainer):  # type: ignore[misc]  # transformers is read without its types
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
-            loss = course.loss(model, inputs)
+            loss = setup.loss(model, inputs)
             return (loss, None) if return_outputs else loss
 
         def _get_train_sampler(self, *arguments: Any) -> Any:
             # Pairs are in random order already, and each is made by its number.
             if recipe.base is None:
-                return _Grouped(course.examples, recipe)
+                return _Grouped(setup.examples, recipe)
             return super()._get_train_sampler(*arguments)
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -135,8 +135,8 @@ def _trainer(recipe: CausalRecipe, course: _Course, held: list[GoldPage]) -> Any
             return scores
 
     return ProgramTrainer(
-        model=course.model, args=_arguments(recipe, held), train_dataset=course.examples, eval_dataset=held or None,
-        data_collator=lambda batch: course.collate(batch, tokenizer.pad_token_id),
+        model=setup.model, args=_arguments(recipe, held), train_dataset=setup.examples, eval_dataset=held or None,
+        data_collator=lambda batch: setup.collate(batch, tokenizer.pad_token_id),
     )  # fmt: skip
 
 
@@ -212,15 +212,15 @@ class _Answering:
         )
 
 
-def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, course: _Course, scores: dict[str, float]) -> str:
+def _finish(folder: Path, recipe: CausalRecipe, trainer: Any, setup: _Setup, scores: dict[str, float]) -> str:
     model = trainer.model.merge_and_unload() if recipe.lora_rank else trainer.model  # engines load whole models
     if recipe.base is None:
         model.half()
     model.config.use_cache = True  # training turns it off
     model.save_pretrained(folder / "model", safe_serialization=True)
-    course.tokenizer.save_pretrained(folder / "model")
+    setup.tokenizer.save_pretrained(folder / "model")
     run = {
-        "recipe": recipe.model_dump(mode="json"), "examples": len(course.examples), "steps": trainer.state.global_step,
+        "recipe": recipe.model_dump(mode="json"), "examples": len(setup.examples), "steps": trainer.state.global_step,
         "parameters": model.num_parameters(), "best": trainer.state.best_metric, **scores,
     }  # fmt: skip
     record = json.dumps(run, indent=1)

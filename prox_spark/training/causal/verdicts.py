@@ -21,7 +21,7 @@ from prox_spark.evaluation import GoldPage
 from prox_spark.profiles import Profile
 from prox_spark.training.causal.scratch import comments, markers, openings, removals
 from prox_spark.training.recipes import CausalRecipe
-from prox_spark.training.tagger.pages import Page, measured, rearranged
+from prox_spark.training.tagger.pages import MeasuredPage, measured, rearranged
 
 _END = 5.0
 """How much the end counts, and how much more the first verdict: where these are wrong, everything is."""
@@ -41,7 +41,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ChunkTokens:
     """The tokens that a chunk is put together from.
 
     Attributes:
@@ -73,7 +73,7 @@ class Words:
     drop_doc: int
 
 
-def words_of(tokenizer: Any, recipe: CausalRecipe) -> Words:
+def words_of(tokenizer: Any, recipe: CausalRecipe) -> ChunkTokens:
     """Look the tokens up."""
     shown, scratch = ModelTokenizer(tokenizer.backend_tokenizer), recipe.scratch
 
@@ -82,7 +82,7 @@ def words_of(tokenizer: Any, recipe: CausalRecipe) -> Words:
 
     swapped = np.zeros(len(tokenizer), bool)
     swapped[3 : int(ids(["keep_chunk()"])[0])] = True  # special tokens come first, added ones last
-    return Words(
+    return ChunkTokens(
         opening=tuple(shown.encode("")), openings=ids(openings(scratch)), closing=int(ids(["\n[/doc]"])[0]),
         end=tokenizer.eos_token_id,
         markers=ids(markers(scratch)), removals=ids(removals(scratch)), comments=ids(comments(scratch)),
@@ -100,8 +100,8 @@ class Shown:
     it is that the page is worth keeping.
     """
 
-    lines: Page
-    document: Page
+    lines: MeasuredPage
+    document: MeasuredPage
 
 
 def pages_of(pages: Sequence[GoldPage], recipe: CausalRecipe, tokenizer: Any) -> list[Shown]:
@@ -119,15 +119,15 @@ def pages_of(pages: Sequence[GoldPage], recipe: CausalRecipe, tokenizer: Any) ->
 
 
 def _tokenized(
-    page: GoldPage, plain: Page, shapes: Floats, worth: float, shown: ModelTokenizer, profile: Profile
-) -> Page:
+    page: GoldPage, plain: MeasuredPage, shapes: Floats, worth: float, shown: ModelTokenizer, profile: Profile
+) -> MeasuredPage:
     pieces = [shown.encode(profiles.shown_line(line, profile), add_bos=False) for line in page.lines]
     ends = np.concatenate([[0], np.cumsum([len(part) for part in pieces])]).astype(np.int64)
     tokens = np.array([token for part in pieces for token in part], np.int64)
     return replace(plain, lines=replace(plain.lines, tokens=tokens, token_starts=ends, shapes=shapes), worth=worth)
 
 
-def _teacher(teacher: str | None) -> Callable[[GoldPage, Page], tuple[Floats, float]]:
+def _teacher(teacher: str | None) -> Callable[[GoldPage, MeasuredPage], tuple[Floats, float]]:
     """Make a function that says how sure it is that each line stays, and the page: half the label, half a tagger."""
     if teacher is None:
         return lambda page, plain: (np.array(page.keep, np.float32), plain.worth or 0.0)
@@ -137,7 +137,7 @@ def _teacher(teacher: str | None) -> Callable[[GoldPage, Page], tuple[Floats, fl
     with shipped_weights() if teacher == "shipped" else nullcontext(Path(teacher)) as path:
         model = TaggerModel.from_file(path)
 
-    def said_of(page: GoldPage, plain: Page) -> tuple[Floats, float]:
+    def said_of(page: GoldPage, plain: MeasuredPage) -> tuple[Floats, float]:
         verdict = model.judge(page.lines)
         surely: Floats = ((_chance(verdict.keep) + np.array(page.keep)) / 2).astype(np.float32)
         return surely, (float(_chance(verdict.worth)) + (plain.worth or 0.0)) / 2
@@ -152,7 +152,7 @@ def _chance(logit: Any) -> Any:
 class Chunks:
     """Pair after pair, each from a page that was changed; the same number always gives the same pair."""
 
-    def __init__(self, pages: Sequence[Shown], words: Words, recipe: CausalRecipe, count: int) -> None:
+    def __init__(self, pages: Sequence[Shown], words: ChunkTokens, recipe: CausalRecipe, count: int) -> None:
         """Take the pages of `pages_of`; `count` is how many pairs there are."""
         self._pages, self._words, self._recipe, self._count = pages, words, recipe, count
         self._room = profiles.find(recipe.profile).max_chunk_tokens
@@ -174,7 +174,7 @@ class Chunks:
         other = self._pages[int(rng.integers(len(self._pages)))].lines
         return self._chunk(rearranged(page, other, self._recipe.changes, rng), rng)
 
-    def _chunk(self, page: Page, rng: np.random.Generator) -> dict[str, Any]:
+    def _chunk(self, page: MeasuredPage, rng: np.random.Generator) -> dict[str, Any]:
         words, scratch = self._words, self._recipe.scratch
         starts = page.lines.token_starts
         counts = np.diff(starts) + 1 + words.overhead

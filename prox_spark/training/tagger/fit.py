@@ -17,7 +17,7 @@ from prox_spark.engines.tagger.network import Size
 from prox_spark.errors import ConfigError
 from prox_spark.training.recipes import Changes, Course
 from prox_spark.training.tagger.network import build, collate
-from prox_spark.training.tagger.pages import WINDOW, Page, batches, changed, sample
+from prox_spark.training.tagger.pages import WINDOW, MeasuredPage, batches, changed, sample
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Fit:
         self.mean = _copied(self.network.state_dict())
         self.epoch, self.step, self.best = 0, 0, -1.0
 
-    def run(self, pages: Sequence[Page], validation: Sequence[Page]) -> dict[str, Any]:
+    def run(self, pages: Sequence[MeasuredPage], validation: Sequence[MeasuredPage]) -> dict[str, Any]:
         """Train to the end of the course; give the weights of the best epoch by validation F1."""
         self._resume()
         best = self._best() if self.epoch else _copied(self.mean)
@@ -60,7 +60,7 @@ class Fit:
                         scored, time.monotonic() - started)  # fmt: skip
         return self._best()
 
-    def logits(self, pages: Sequence[Page]) -> list[Any]:
+    def logits(self, pages: Sequence[MeasuredPage]) -> list[Any]:
         """Give the logits of all lines of each page, by the running mean of the weights."""
         import torch
 
@@ -76,13 +76,13 @@ class Fit:
         self.network.train()
         return all_logits
 
-    def _epoch(self, pages: Sequence[Page]) -> float:
+    def _epoch(self, pages: Sequence[MeasuredPage]) -> float:
         self.network.train()
         steps = self.course.epochs * sum(min(WINDOW, len(page.keep)) for page in pages) / (_FILLED * self.course.lines)
         grouped = batches(self._samples(pages), self.course.lines)
         return float(np.mean([self._step(batch, min(1.0, self.step / steps)) for batch in grouped]))
 
-    def _samples(self, pages: Sequence[Page]) -> Iterator[Any]:
+    def _samples(self, pages: Sequence[MeasuredPage]) -> Iterator[Any]:
         rng = np.random.default_rng((self.course.seed, self.epoch))
         for index in rng.permutation(len(pages)):
             other = pages[int(rng.integers(len(pages)))]
@@ -165,7 +165,7 @@ def _no_overlap(keep: Any, batch: Any) -> Any:
     return 1 - (2 * both + 1) / (total + 1)
 
 
-def f1(logits: Sequence[Any], pages: Sequence[Page], threshold: float = 0.0) -> float:
+def f1(logits: Sequence[Any], pages: Sequence[MeasuredPage], threshold: float = 0.0) -> float:
     """Give the mean over the pages of the F1 of kept words; lines without weight are left out."""
     scores = []
     for (line_logits, _), page in zip(logits, pages, strict=True):

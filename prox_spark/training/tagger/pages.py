@@ -27,7 +27,7 @@ _TOPICAL = [LAYOUT.index(name) for name in ("topical", "no_topic")]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MeasuredPage:
     """One measured page.
 
     Attributes:
@@ -68,14 +68,14 @@ def vocabulary(pages: Iterable[GoldPage], *, domains: int) -> dict[str, int]:
     return {phrase: number for number, phrase in enumerate(known)}
 
 
-def measured(page: GoldPage, known: Mapping[str, int]) -> Page:
+def measured(page: GoldPage, known: Mapping[str, int]) -> MeasuredPage:
     """Measure a page; a line counts by the square root of its words, and titles and unclear lines not at all."""
     lines = measure(page.lines, known)
     keep = np.array(page.keep, bool)
     counted = np.array(page.counted, bool)
     weight = np.where(counted, 0.5 + np.sqrt(np.minimum(lines.words, 100)) / 2, 0).astype(np.float32)
     content = "\n".join(line for line, kept in zip(page.lines, page.keep, strict=True) if kept)
-    return Page(lines, keep, weight, float(not broken_rules(content, ("c4", "gopher", "fineweb"))))
+    return MeasuredPage(lines, keep, weight, float(not broken_rules(content, ("c4", "gopher", "fineweb"))))
 
 
 def take(lines: Lines, chosen: NDArray[np.int64]) -> Lines:
@@ -104,7 +104,7 @@ def joined(first: Lines, second: Lines) -> Lines:
     return Lines(**parts)
 
 
-def sample(page: Page) -> Sample:
+def sample(page: MeasuredPage) -> Sample:
     """Make the network's input of a page as it is."""
     dense = np.concatenate([page.lines.shapes, layout(page.lines)], axis=1)
     return Sample(
@@ -114,7 +114,7 @@ def sample(page: Page) -> Sample:
 
 
 def changed(
-    page: Page, other: Page, changes: Changes, interface: NDArray[np.bool_], rng: np.random.Generator
+    page: MeasuredPage, other: MeasuredPage, changes: Changes, interface: NDArray[np.bool_], rng: np.random.Generator
 ) -> Sample:
     """Make the network's input of a page after random changes.
 
@@ -134,7 +134,7 @@ def changed(
     return replace(whole, dense=dense, tokens=whole.tokens[keep], lengths=lengths)
 
 
-def rearranged(page: Page, other: Page, changes: Changes, rng: np.random.Generator) -> Page:
+def rearranged(page: MeasuredPage, other: MeasuredPage, changes: Changes, rng: np.random.Generator) -> MeasuredPage:
     """Change which lines a page has: only its content or only the rest, another page around it, less around it."""
     if rng.random() < changes.bare:
         page = _bare(page, rng)
@@ -143,7 +143,7 @@ def rearranged(page: Page, other: Page, changes: Changes, rng: np.random.Generat
     return _cut(page, rng) if rng.random() < changes.cut else page
 
 
-def _bare(page: Page, rng: np.random.Generator) -> Page:
+def _bare(page: MeasuredPage, rng: np.random.Generator) -> MeasuredPage:
     content = rng.random() < 0.5
     chosen = np.flatnonzero(page.keep if content else ~page.keep)
     if len(chosen) < 3:
@@ -151,7 +151,7 @@ def _bare(page: Page, rng: np.random.Generator) -> Page:
     return _chosen(page, chosen, page.worth if content else 0.0)
 
 
-def _mixed(page: Page, other: Page) -> Page:
+def _mixed(page: MeasuredPage, other: MeasuredPage) -> MeasuredPage:
     """Put the content of a page between the head and the foot of another."""
     inner, outer = np.flatnonzero(page.keep), np.flatnonzero(other.keep)
     if not len(inner) or not len(outer):
@@ -162,8 +162,8 @@ def _mixed(page: Page, other: Page) -> Page:
     return _under(_under(top, middle), foot)
 
 
-def _under(first: Page, second: Page) -> Page:
-    return Page(
+def _under(first: MeasuredPage, second: MeasuredPage) -> MeasuredPage:
+    return MeasuredPage(
         joined(first.lines, second.lines),
         np.concatenate([first.keep, second.keep]),
         np.concatenate([first.weight, second.weight]),
@@ -171,7 +171,7 @@ def _under(first: Page, second: Page) -> Page:
     )
 
 
-def _cut(page: Page, rng: np.random.Generator) -> Page:
+def _cut(page: MeasuredPage, rng: np.random.Generator) -> MeasuredPage:
     """Leave out some runs of lines that are removed anyway, so that pages with little around them occur as well."""
     count = len(page.keep)
     left = np.ones(count, bool)
@@ -186,7 +186,7 @@ def _cut(page: Page, rng: np.random.Generator) -> Page:
     return _chosen(page, chosen, page.worth) if len(chosen) else page
 
 
-def _ends(page: Page, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _ends(page: MeasuredPage, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Choose what else to leave out above and below the content.
 
     Nearly every page of today ends with a sentence that is no content (a notice, an offer), so a network that is never
@@ -207,15 +207,15 @@ def _ends(page: Page, rng: np.random.Generator) -> NDArray[np.bool_]:
     return out
 
 
-def _window(page: Page, most: int, rng: np.random.Generator) -> Page:
+def _window(page: MeasuredPage, most: int, rng: np.random.Generator) -> MeasuredPage:
     if len(page.keep) <= most:
         return page
     start = int(rng.integers(0, len(page.keep) - most + 1))
     return _chosen(page, np.arange(start, start + most), None)
 
 
-def _chosen(page: Page, chosen: NDArray[np.int64], worth: float | None) -> Page:
-    return Page(take(page.lines, chosen), page.keep[chosen], page.weight[chosen], worth)
+def _chosen(page: MeasuredPage, chosen: NDArray[np.int64], worth: float | None) -> MeasuredPage:
+    return MeasuredPage(take(page.lines, chosen), page.keep[chosen], page.weight[chosen], worth)
 
 
 def _blurred(dense: Floats, *, wordless: bool, noise: float, rng: np.random.Generator) -> Floats:

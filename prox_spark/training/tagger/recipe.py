@@ -16,7 +16,7 @@ from prox_spark.errors import SourceError
 from prox_spark.evaluation import GoldPage, read
 from prox_spark.training.recipes import TaggerRecipe
 from prox_spark.training.tagger.fit import Fit, f1
-from prox_spark.training.tagger.pages import Page, interface_words, measured, vocabulary
+from prox_spark.training.tagger.pages import MeasuredPage, interface_words, measured, vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def train(recipe: TaggerRecipe) -> dict[str, Any]:
     return run
 
 
-def _measured(pages: Sequence[GoldPage], known: dict[str, int]) -> list[Page]:
+def _measured(pages: Sequence[GoldPage], known: dict[str, int]) -> list[MeasuredPage]:
     return [measured(page, known) for page in pages]
 
 
