@@ -18,6 +18,7 @@ from rich.text import Text
 from prox_spark.cli.screens import OUTCOME_STYLES, print_json
 from prox_spark.cli.screens.differences import difference
 from prox_spark.cli.screens.line import sum_of
+from prox_spark.program.characters import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,14 +87,14 @@ def _sentence(demo: Demo) -> Text:
 
 def _example(console: Console, example: Example) -> None:
     before, after = (len(text.split()) for text in (example.before, example.after))
-    title = Text.assemble((example.url, "underline"), f"  {before:,} words → {after:,}")
+    title = Text.assemble((visible(example.url), "underline"), f"  {before:,} words → {after:,}")
     console.print(title, no_wrap=True, overflow="ellipsis")
     console.print()
     console.print(difference(example.before, example.after), no_wrap=True, overflow="ellipsis")
 
 
 def _written(console: Console, written: RefinedPage) -> None:
-    calls = written.program.split("\n")
+    calls = visible(written.program).split("\n")
     console.print(Text(f"{written.document}  # the page as a whole", style="dim"))
     console.print(Text("\n".join(calls[:8]) + ("\n…" if len(calls) > 8 else ""), style="dim"))
     words = (

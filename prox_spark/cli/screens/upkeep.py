@@ -49,7 +49,7 @@ def verified(options: Invocation, verification: Verification) -> None:
     for name in ("check", "key", "detail"):
         table.add_column(name, overflow="fold")
     for row in verification.findings:
-        table.add_row(row["check"], Text(row["key"]), cell(row["detail"]))
+        table.add_row(row["check"], cell(row["key"]), cell(row["detail"]))
     return console.print(table)
 
 
