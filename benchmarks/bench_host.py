@@ -1,6 +1,6 @@
 """How fast the host can feed a card: `refine` on a real lake, with a clock in the card's place (no GPU needed).
 
-    python benchmarks/bench_host.py [--pages N] [--speeds 1 4] [--cores 2]
+    python benchmarks/bench_host.py [--pages N] [--speeds 1 4] [--engines 2] [--waves 3] [--master local[2]]
 
 `stand_in/vllm` takes vLLM's place on the path of the workers: everything of prox_spark runs as it is, prompts go as
 messages to a process of their own, and the answers come after the time that the card would need (552,000 tokens a
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -123,18 +124,26 @@ def alone(folder: Path, texts: list[str]) -> dict[str, Any]:
     return {"prompts": len(asked), "tokens": tokens, "seconds": seconds, "cpu": time.process_time() - cpu}
 
 
-def refine_side(lake_folder: str, folder: Path, name: str, cores: int, engines: int) -> dict[str, Any]:
+def refine_side(lake_folder: str, folder: Path, name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Refine the lake with one pass of that name, as `prox-spark refine` does."""
     from prox_spark import config as configuration
     from prox_spark import pipeline
     from prox_spark.lake.tables import Lake
     from prox_spark.spark.session import session
 
-    engine = ["kind=vllm", f"model={folder}", "device=cpu", "own_process=true", f"engines_per_gpu={engines}"]
+    engine = ["kind=vllm", f"model={folder}", "device=cpu", "own_process=true", f"engines_per_gpu={options.engines}"]
     passes = json.dumps([{"name": name, "profile": PROFILE}])
-    settings = [f"passes={passes}", "refine.preflight_texts=0", *(f"engine.{item}" for item in engine)]
+    settings = [
+        f"passes={passes}",
+        "refine.preflight_texts=0",
+        f"refine.wave_texts={ceil(options.pages / options.waves)}",
+        *(f"engine.{item}" for item in engine),
+    ]
     config = configuration.load(overrides=settings)
-    spark = session(spark_master=f"local[{cores}]")
+    memory: dict[str, Any] = (
+        {"spark_driver_memory": "1g", "spark_executor_memory": "1g"} if "cluster" in options.master else {}
+    )
+    spark = session(spark_master=options.master, **memory)
     lake = Lake.open(spark, lake_folder)
     summary = pipeline.refine(lake, name, config=config)
     time.sleep(0.5)  # the others write what they saw a few times a second
@@ -148,6 +157,7 @@ def refine_side(lake_folder: str, folder: Path, name: str, cores: int, engines: 
         "prompt_tokens": summary.prompt_tokens,
         "texts": summary.texts,
         "errors": summary.errors,
+        "loads_by_wave": summary.loads_by_wave,
         "seconds": summary.seconds,
         "in_tasks": summary.engine_seconds - summary.load_seconds,
         "cores": core_records,
@@ -196,6 +206,7 @@ def told(speed: float, lone: dict[str, Any], ours: dict[str, Any]) -> None:
         ("share of time that the engine was hungry", f"{hungry:.1%}"),
         ("share that the feeding thread was busy", f"{busy:.1%}"),
         ("prompt tokens a CPU second of the worker", f"{ours['prompt_tokens'] / worker_cpu:,.0f}"),
+        ("models loaded in each wave", " ".join(map(str, ours["loads_by_wave"]))),
         ("CPU seconds of the worker", f"{worker_cpu:.2f}"),
     ):
         print(f"  {what:42}{number:>14}")
@@ -208,7 +219,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pages", type=int, default=1200)
     parser.add_argument("--speeds", type=float, nargs="*", default=[1.0, 8.0])
-    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--master", default=f"local[{len(os.sched_getaffinity(0))}]", help="where Spark runs")
+    parser.add_argument("--waves", type=int, default=1)
     parser.add_argument(
         "--engines", type=int, default=1, help="how many share the card, each with its part of the speed"
     )
@@ -231,7 +243,7 @@ def here(options: argparse.Namespace) -> dict[str, Any]:
         return ingest(rest[0], Path(rest[1]))
     if name == "alone":
         return alone(Path(rest[0]), pages(options.pages))
-    return refine_side(rest[0], Path(rest[1]), rest[2], options.cores, options.engines)
+    return refine_side(rest[0], Path(rest[1]), rest[2], options)
 
 
 def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -246,7 +258,8 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
         lake = str(Path(place) / "lake")
         child("ingest", lake, str(source))
         for number, speed in enumerate(options.speeds):
-            sizes = (f"--pages={options.pages}", f"--cores={options.cores}", f"--engines={options.engines}")
+            names = ("pages", "master", "waves", "engines")
+            sizes = [f"--{name}={getattr(options, name)}" for name in names]
             lone_folder = model_folder(Path(place), f"alone{number}", answers, speed, sample=False)
             lone = child(*sizes, "alone", str(lone_folder))
             each = speed / options.engines

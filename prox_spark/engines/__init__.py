@@ -6,7 +6,15 @@ from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.residency import get_engine, loads, on_gpu, release
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
-from prox_spark.engines.seam import Completion, Engine, Prompt, PromptTokenizer, StreamingEngine, stream
+from prox_spark.engines.seam import (
+    Completion,
+    Engine,
+    Prompt,
+    PromptTokenizer,
+    StreamingEngine,
+    decoded,
+    stream,
+)
 from prox_spark.engines.tagger import TaggerEngine
 from prox_spark.engines.transformers import TransformersEngine
 from prox_spark.engines.vllm import VllmEngine
@@ -27,6 +35,7 @@ __all__ = [
     "VllmEngine",
     "answer_carefully",
     "create",
+    "decoded",
     "fingerprint",
     "get_engine",
     "in_own_process",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
@@ -45,6 +45,8 @@ class Completion:
         prompt_tokens: Tokens of the prompt as the model saw it.
         output_tokens: Tokens that were generated, the end-of-sequence token included.
         error: What happened, when skipped or error.
+        token_ids: The answer as the model wrote it, without its end, where it is still to be `decoded`; `text` is then
+            empty. Only the stream of an engine gives such completions.
     """
 
     text: str
@@ -52,6 +54,7 @@ class Completion:
     prompt_tokens: int
     output_tokens: int
     error: str | None = None
+    token_ids: Sequence[int] | None = None
 
 
 class Engine(Protocol):
@@ -74,6 +77,8 @@ class StreamingEngine(Protocol):
 
     def stream(self, prompts: Iterable[tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
         """Answer every prompt, each as soon as it is done, in any order; take more prompts as there is room for them.
+
+        A completion may have token ids in place of its text, so that this thread has less to do: see `decoded`.
 
         Raises:
             TaskError: The engine is dead; a fresh worker may still succeed.
@@ -128,3 +133,12 @@ class PromptTokenizer(Tokenizer, Protocol):
 
     def truncate(self, text: str, max_tokens: int) -> str:
         """Give the longest prefix of `text` that has at most `max_tokens` tokens, BOS not counted."""
+
+
+def decoded(completions: Sequence[Completion], tokenizer: Tokenizer) -> list[Completion]:
+    """Give completions with their text, those that have token ids in its place decoded in one call."""
+    coded = [completion.token_ids for completion in completions if completion.token_ids is not None]
+    if not coded or not isinstance(tokenizer, PromptTokenizer):
+        return list(completions)
+    texts = iter(tokenizer.decode_batch(coded))
+    return [item if item.token_ids is None else replace(item, text=next(texts), token_ids=None) for item in completions]

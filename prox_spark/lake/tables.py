@@ -155,7 +155,8 @@ class Lake:
         Raises:
             LakeError: The lake cannot be written.
         """
-        self._write(table, frame, commit, f"prox_spark.{commit.run_id}", commit.wave)
+        # Waves may commit in another order than they began in: each is a transaction of its own to Delta.
+        self._write(table, frame, commit, f"prox_spark.{commit.run_id}.{commit.wave}", 0)
 
     def append_after(self, table: str, frame: DataFrame, commit: Commit, *, after: int | None) -> int:
         """Append rows that were computed from version `after` of the table, and give the version they made.
@@ -236,13 +237,15 @@ class Lake:
             .mode("append" if where is None else "overwrite")
             .option("txnAppId", owner)
             .option("txnVersion", transaction)
+            .option("userMetadata", commit.to_json())
         )
         if is_new:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
             writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**ddl.properties(table))
         if where is not None:
             writer = writer.option("replaceWhere", where)
-        # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers.
-        settings = {USER_METADATA: commit.to_json()}
+        # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers. Other
+        # writes leave the settings alone: two waves may be written at the same time.
+        settings = {USER_METADATA: commit.to_json()} if is_new else {}
         with translated_errors("write", self.location), changed(self.spark, settings):
             if self.folder is None:
                 writer.saveAsTable(self.name(table))

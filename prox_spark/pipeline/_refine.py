@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import catch_up, probe
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.spark import accelerator, gpus
+from prox_spark.spark.in_flight import in_flight
 from prox_spark.stages import refine
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ class RefineSummary:
         load_seconds: Time that loading took, summed over the workers.
         engine_seconds: Time that tasks held their engine, loading included, summed over the tasks.
         gpu_seconds: The part of it on a GPU.
+        loads_by_wave: The loads of each wave: after the first there should be none.
+        gpu_idle_share: Share of the GPU seconds in which no kernel ran, as the driver tells it; None without a GPU.
         engine: Kind of the engine that answered; for `auto`, the one that was taken.
     """
 
@@ -56,6 +61,8 @@ class RefineSummary:
     load_seconds: float = 0.0
     engine_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    loads_by_wave: tuple[int, ...] = ()
+    gpu_idle_share: float | None = None
     engine: str = ""
 
 
@@ -71,7 +78,8 @@ class Usage:
     gpu_seconds: float = 0.0
     load_seconds: float = 0.0
     loads: float = 0.0
-    duplicates_saved: int = 0
+    gpu_watched_seconds: float = 0.0
+    gpu_busy_seconds: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -89,10 +97,10 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
     pass_ = chain[-1]
     accelerator.check(lake.spark)  # one that cannot be used says so now, and not after hours of refining
     run = Run.start("refine", pass_name=pass_name, conf=passes.conf(config, pass_))
-    waves, usage = _write_waves(lake, run, chain, config, progress)
-    if waves == 0:
+    waves, duplicates_saved = _write_waves(lake, run, chain, config, progress)
+    if not waves:
         return RefineSummary(run.run_id, pass_name, 0, 0, 0, 0, 0, run.seconds)
-    summary = _summary(run, pass_, waves, usage)
+    summary = _summary(run, pass_, waves, duplicates_saved)
     row = ledger.record(lake, run, fingerprint=pass_.fingerprint, **_columns(summary, config.refine.gpu_hour_price))
     tracking.log(config.mlflow, tracking.written(lake.location, row, tracking.settings_of(config)))
     return summary
@@ -100,8 +108,12 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
 
 def _write_waves(
     lake: Lake, run: Run, chain: tuple[Pass, ...], config: Config, progress: Progress | None
-) -> tuple[int, Usage]:
-    """Have every text that lacks a program get one; give the number of waves and what they took."""
+) -> tuple[list[Usage], int]:
+    """Have every text that lacks a program get one; give what each wave took, and how many duplicates were saved.
+
+    Where Spark gives each task an engine of its own, two waves are in flight: GPUs that the first has no more work for
+    take up the second, while the last tasks of the first end and it is committed.
+    """
     pass_, shards = chain[-1], ledger.shards(lake, default=config.ingest.shards)
     share = gpus.share(lake.spark, pass_.engine, config.refine.partitions)
     pending = catch_up.pending(lake, chain, shards)
@@ -109,17 +121,24 @@ def _write_waves(
     try:
         total, copies = pending.count()
         waves = min(ceil(total / config.refine.wave_texts), shards if pending.in_shards else EDITED_WAVES)
-        usage = Usage(duplicates_saved=copies - total)
-        tell(progress, f"refine {pass_.name}", 0, total)
+        stage, usages = f"refine {pass_.name}", [Usage()]
+        tell(progress, stage, 0, total)
+        share = replace(share, tasks=min(share.tasks, max(1, total)))  # each loads its engine, texts or not
         if waves:
             _preflight(pending, pass_, share, config)
-        for wave in range(waves):
+
+        def write(wave: int) -> Usage:
             texts = pending.texts(wave * shards // waves, (wave + 1) * shards // waves - 1)
-            begun = Step(f"refine {pass_.name}", usage.texts, total, usage.tokens)
-            with live(lake.spark, progress, begun) as tally:
-                usage += _write_wave(lake, run, wave, texts, pass_, share, config.refine.batch_texts, tally)
-            tell(progress, begun.stage, usage.texts, total, usage.tokens)
-        return waves, usage
+            done = sum(usages, Usage())
+            with live(lake.spark, progress, Step(stage, done.texts, total, done.tokens)) as tally:
+                return _write_wave(lake, run, wave, texts, pass_, share, config.refine.batch_texts, tally)
+
+        jobs = (partial(write, wave) for wave in range(waves))
+        for usage in in_flight(lake.spark, jobs, most=share.waves):
+            usages.append(usage)
+            done = sum(usages, Usage())
+            tell(progress, stage, done.texts, total, done.tokens)
+        return usages[1:], copies - total
     finally:
         pending.lacking.unpersist()
 
@@ -151,21 +170,24 @@ def _write_wave(
     return Usage(**observation.get)
 
 
-def _summary(run: Run, pass_: Pass, waves: int, usage: Usage) -> RefineSummary:
+def _summary(run: Run, pass_: Pass, waves: Sequence[Usage], duplicates_saved: int) -> RefineSummary:
+    usage = sum(waves, Usage())
     return RefineSummary(
         run.run_id,
         pass_.name,
         texts=usage.texts,
-        waves=waves,
+        waves=len(waves),
         errors=usage.errors,
         prompt_tokens=usage.prompt_tokens,
         output_tokens=usage.output_tokens,
         seconds=run.seconds,
-        duplicates_saved=usage.duplicates_saved,
+        duplicates_saved=duplicates_saved,
         loads=round(usage.loads),
+        loads_by_wave=tuple(round(wave.loads) for wave in waves),
         load_seconds=usage.load_seconds,
         engine_seconds=usage.task_seconds,
         gpu_seconds=usage.gpu_seconds,
+        gpu_idle_share=refine.gpu_idle_share(usage.gpu_watched_seconds, usage.gpu_busy_seconds),
         engine=pass_.engine.kind,
     )
 
@@ -175,6 +197,9 @@ def _columns(summary: RefineSummary, gpu_hour_price: float | None) -> dict[str, 
     counted = ("texts", "errors", "waves", "duplicates_saved", "loads")
     counts: dict[str, object] = {name: getattr(summary, name) for name in counted}
     counts |= {name: round(getattr(summary, name), 3) for name in ("load_seconds", "engine_seconds")}
+    counts["loads_by_wave"] = list(summary.loads_by_wave)
+    if summary.gpu_idle_share is not None:
+        counts["gpu_idle_share"] = round(summary.gpu_idle_share, 3)
     tokens = summary.prompt_tokens + summary.output_tokens
     counts["tokens_per_second"] = round(tokens / summary.seconds, 1) if summary.seconds else None
     return {

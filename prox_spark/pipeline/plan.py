@@ -40,6 +40,7 @@ class Plan:
         engine_hours: Expected time of all engines together, loading included.
         gpu_hours: The same, on GPUs; 0 where there are none.
         cost: GPU hours at the given price; None without a price.
+        gpu_idle_share: Share of the sample's GPU time in which no kernel ran; None without a GPU.
     """
 
     pass_name: str
@@ -55,6 +56,7 @@ class Plan:
     engine_hours: float
     gpu_hours: float
     cost: float | None
+    gpu_idle_share: float | None = None
 
 
 def plan(
@@ -112,4 +114,5 @@ def plan(
         engine_hours=hours,
         gpu_hours=gpu_hours,
         cost=None if price is None else gpu_hours * price,
+        gpu_idle_share=measured.gpu_idle_share,
     )

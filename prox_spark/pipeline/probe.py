@@ -37,6 +37,7 @@ class Probe:
         seconds: Time of all engines together, loading left out.
         gpu_seconds: The part of it on a GPU, loading included.
         load_seconds: Time that one engine took to load; 0 where it was loaded already.
+        gpu_idle_share: Share of the GPU seconds in which no kernel ran; None without a GPU.
     """
 
     texts: int
@@ -48,6 +49,7 @@ class Probe:
     seconds: float
     gpu_seconds: float
     load_seconds: float
+    gpu_idle_share: float | None = None
 
 
 def sample(pending: Pending, texts: int) -> DataFrame:
@@ -87,6 +89,7 @@ def probe(texts: DataFrame, pass_: Pass, share: gpus.Share, *, batch_texts: int)
         seconds=row["task_seconds"] - row["load_seconds"],
         gpu_seconds=row["gpu_seconds"],
         load_seconds=row["load_seconds"] / max(1.0, row["loads"]),
+        gpu_idle_share=refine.gpu_idle_share(row["gpu_watched_seconds"], row["gpu_busy_seconds"]),
     )
 
 

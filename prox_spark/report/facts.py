@@ -235,6 +235,7 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
         "output_tokens": row["output_tokens"],
         "started_at": row["started_at"].isoformat(timespec="seconds") if row["started_at"] else None,
         "texts": counts.get("texts", counts.get("records")),
+        "gpu_idle_share": counts.get("gpu_idle_share"),
         "seconds": seconds,
         "tokens_per_second": tokens / seconds if tokens and seconds else None,
         "conf": json.loads(row["conf"] or "{}"),

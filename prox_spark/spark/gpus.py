@@ -45,12 +45,15 @@ class Share:
         engines: Tasks, and so engines, that work at the same time.
         threads: CPU threads that a model of such a task may take, since Spark starts its workers with
             OMP_NUM_THREADS=1; None leaves it to the engine.
+        waves: Waves that may be in flight at the same time: two where Spark gives each task an engine of its own. Where
+            nothing keeps two tasks from one GPU, as in a local session, a second wave would load a second model.
     """
 
     tasks: int
     resources: ResourceProfile | None = None
     engines: int = 1
     threads: int | None = None
+    waves: int = 1
 
 
 def share(spark: SparkSession, settings: EngineSettings, tasks: int | None = None) -> Share:

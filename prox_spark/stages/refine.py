@@ -8,10 +8,12 @@ and so would have every program written twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -21,6 +23,8 @@ from prox_spark import engines, profiles
 from prox_spark.chunks import Chunk, Tokenizer
 from prox_spark.config import ModelSettings
 from prox_spark.engines import Completion, Engine, Prompt, stream
+from prox_spark.engines.beside import after, ahead
+from prox_spark.engines.nvidia import Watch
 from prox_spark.lake import schema
 from prox_spark.program.stored import read
 from prox_spark.spark import gpus
@@ -34,11 +38,14 @@ if TYPE_CHECKING:
 
 GENERATED = tuple(name for name in schema.PROGRAMS.fieldNames() if name not in ("run_id", "generated_at"))
 
-SPENT = ("task_seconds", "gpu_seconds", "load_seconds", "loads")
+SPENT = ("task_seconds", "gpu_seconds", "load_seconds", "loads", "gpu_watched_seconds", "gpu_busy_seconds")
 """Columns beside those of `programs`, on the last row of a bunch: what the task has cost since the bunch before."""
 
 BUNCH = 256
-"""Rows that go back to Spark together."""
+"""Rows that go back to Spark together, and whose answers are decoded in one call."""
+
+AHEAD = 256
+"""Prompts that are made before the engine asks for them, and answers that wait to be read: 10 kB a prompt."""
 
 
 def refine(
@@ -84,6 +91,15 @@ def spent() -> tuple[Column, ...]:
     return tuple(F.coalesce(F.sum(name), F.lit(0.0)).alias(name) for name in SPENT)
 
 
+def gpu_idle_share(watched_seconds: float, busy_seconds: float) -> float | None:
+    """Give the share of the time in which GPUs were watched and no kernel ran; None where none was watched.
+
+    >>> gpu_idle_share(8.0, 6.0), gpu_idle_share(0.0, 0.0)
+    (0.25, None)
+    """
+    return 1 - busy_seconds / watched_seconds if watched_seconds else None
+
+
 def _written() -> StructType:
     kept = schema.select(schema.PROGRAMS, GENERATED)
     return StructType([*kept.fields, *(StructField(name, DoubleType()) for name in SPENT)])
@@ -103,97 +119,147 @@ def programs(
     Yields:
         One row per text with the columns `GENERATED`, as soon as its last chunk is answered.
     """
-    yield from _assembled(texts, pass_, engine.tokenizer, lambda asked: stream(engine, asked, batch=batch_prompts))
+    work = _Texts(pass_, engine.tokenizer)
+    for text in work.answered(stream(engine, work.prompts(texts), batch=batch_prompts)):
+        yield from work.rows([text])
 
 
-Answers = Callable[[Iterator[tuple[Any, Prompt]]], Iterator[tuple[Any, Completion]]]
-
-
-def _assembled(
-    texts: Iterable[tuple[str, str]], pass_: Pass, tokenizer: Tokenizer, answers: Answers
-) -> Iterator[dict[str, Any]]:
-    """Cut texts into prompts as fast as they are taken, and put the answers of each text together again."""
-    open_: dict[int, _Open] = {}
-    ready: list[dict[str, Any]] = []
-
-    def asked() -> Iterator[tuple[tuple[int, int], Prompt]]:
-        for number, (sha256, text) in enumerate(texts):
-            parts = profiles.prompts(pass_.profile, text, tokenizer)
-            chunks = [None if prompt else _chunk(chunk, None) for chunk, prompt in parts]
-            left = sum(prompt is not None for _, prompt in parts)
-            if not left:
-                ready.append(_program(sha256, [chunk for chunk in chunks if chunk], pass_))
-                continue
-            open_[number] = _Open(sha256, [chunk for chunk, _ in parts], chunks, left)
-            yield from (((number, place), prompt) for place, (_, prompt) in enumerate(parts) if prompt)
-
-    for (number, place), completion in answers(asked()):
-        item = open_[number]
-        item.answers[place] = _chunk(item.chunks[place], completion)
-        item.left -= 1
-        if not item.left:
-            del open_[number]
-            yield _program(item.sha256, [chunk for chunk in item.answers if chunk], pass_)
-        while ready:
-            yield ready.pop()
-    yield from ready
+Key = tuple[int, int]
+Ask = Callable[[Iterator[tuple[Key, Prompt]]], Iterator[tuple[Key, Completion]]]
 
 
 @dataclass(slots=True)
-class _Open:
-    """Hold a text of which not every chunk is answered yet."""
+class _Text:
+    """A text with its chunks and what was answered for each; `left` says how many are not answered yet."""
 
     sha256: str
     chunks: list[Chunk]
-    answers: list[dict[str, Any] | None]
+    answers: list[Completion | None]
     left: int
 
 
-class Task:
-    """Do the work of one Spark task, and count what it cost; the engine is loaded when there is something to ask."""
+class _Texts:
+    """The texts of a task: cut into prompts as fast as those are taken, and put together again from their answers.
 
-    def __init__(self, pass_: Pass, batch_prompts: int) -> None:
+    `prompts` may run in another thread than `answered` and `rows`.
+    """
+
+    def __init__(self, pass_: Pass, tokenizer: Tokenizer) -> None:
+        self._pass, self._tokenizer = pass_, tokenizer
+        self._open: dict[int, _Text] = {}
+        self._unasked: deque[_Text] = deque()  # no chunk of theirs fits the model
+
+    def prompts(self, texts: Iterable[tuple[str, str]]) -> Iterator[tuple[Key, Prompt]]:
+        """Give the prompts of the texts, each with the number of its text and of its chunk."""
+        for number, (sha256, text) in enumerate(texts):
+            parts = profiles.prompts(self._pass.profile, text, self._tokenizer)
+            left = sum(prompt is not None for _, prompt in parts)
+            opened = _Text(sha256, [chunk for chunk, _ in parts], [None] * len(parts), left)
+            if not left:
+                self._unasked.append(opened)
+                continue
+            self._open[number] = opened
+            for place, (_, prompt) in enumerate(parts):
+                if prompt is not None:
+                    yield (number, place), prompt
+
+    def answered(self, answers: Iterable[tuple[Key, Completion]]) -> Iterator[_Text]:
+        """Give each text as soon as its last chunk is answered."""
+        for (number, place), completion in answers:
+            text = self._open[number]
+            text.answers[place] = completion
+            text.left -= 1
+            if not text.left:
+                yield self._open.pop(number)
+            while self._unasked:
+                yield self._unasked.popleft()
+        yield from self._unasked
+
+    def rows(self, texts: Sequence[_Text]) -> list[dict[str, Any]]:
+        """Give the rows of answered texts, their answers decoded in one call."""
+        given = [answer for text in texts for answer in text.answers if answer is not None]
+        completions = iter(engines.decoded(given, self._tokenizer))
+        return [
+            _program(
+                text.sha256,
+                [
+                    _chunk(chunk, None if answer is None else next(completions))
+                    for chunk, answer in zip(text.chunks, text.answers, strict=True)
+                ],
+                self._pass,
+            )
+            for text in texts
+        ]
+
+
+class Task:
+    """The work of one Spark task, and what it cost.
+
+    Three threads share it: the task's own, in which the model is loaded, feeds the engine; one before it reads texts
+    and makes prompts of them; one behind it reads the answers and makes Arrow batches of them.
+    """
+
+    def __init__(self, pass_: Pass, batch_prompts: int, tally: Tally | None) -> None:
         self._pass = pass_
         self._batch = batch_prompts
+        self._counter = None if tally is None else tally.counter()
         self._told = dict.fromkeys(SPENT, 0.0)
         self._began = time.monotonic()
-        self._asked = self._began
         self._loaded = 0.0
         self._loads_before = engines.loads()
-        self._on_gpu = False
+        self._gpu: Watch | None = None
 
-    def rows(self, texts: Iterator[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-        """Give the rows of the task's texts.
+    def batches(self, texts: Iterable[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
+        """Give the rows of the task's texts, some at a time; the engine is loaded before the first text is read.
 
         A task that is tried again is careful: its engine may have died of one of these texts. It then asks in batches
         that can be halved, and begins each with a living engine.
         """
-        first = next(texts, None)
-        if first is None:
-            return
         settings = self._pass.engine
-        self._asked = time.monotonic()
-        gpus.claim(settings)
         careful = gpus.attempt() > 0
-        engine = engines.get_engine(engines.in_own_process(settings) if careful else settings)
-        self._on_gpu = engines.on_gpu(settings)
-        self._loaded = time.monotonic() - self._asked if engines.loads() > self._loads_before else 0.0
-        everything = chain([first], texts)
-        if careful:
-            ask = partial(engines.answer_carefully, settings, batch=self._batch)
-            yield from _assembled(everything, self._pass, engine.tokenizer, ask)
-        else:
-            yield from programs(everything, self._pass, engine, batch_prompts=self._batch)
+        with ExitStack() as stack:
+            gpus.claim(settings)
+            if engines.on_gpu(settings):
+                self._gpu = stack.enter_context(Watch())
+            engine = engines.get_engine(engines.in_own_process(settings) if careful else settings)
+            self._loaded = time.monotonic() - self._began if engines.loads() > self._loads_before else 0.0
+            ask: Ask = partial(stream, engine, batch=self._batch)
+            if careful:
+                ask = partial(engines.answer_carefully, settings, batch=self._batch)
+            work = _Texts(self._pass, engine.tokenizer)
+            answers = ask(ahead(work.prompts(texts), AHEAD))
+            yield from after(partial(self._batches, work), answers, AHEAD)
 
-    def spent(self) -> dict[str, float]:
+    def _batches(self, work: _Texts, answers: Iterator[tuple[Key, Completion]]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        kind = schema.arrow(_written())
+        texts = self._counted(work.answered(answers))
+        while bunch := list(islice(texts, BUNCH)):
+            rows = work.rows(bunch)
+            rows[-1] |= self._spent()
+            yield pa.RecordBatch.from_pylist(rows, schema=kind)
+
+    def _counted(self, texts: Iterator[_Text]) -> Iterator[_Text]:
+        """Tell the tally of each text that is answered."""
+        if self._counter is None:
+            yield from texts
+            return
+        for text in texts:
+            given = [answer for answer in text.answers if answer is not None]
+            self._counter.add(1, tokens=sum(answer.prompt_tokens + answer.output_tokens for answer in given))
+            yield text
+        self._counter.write()
+
+    def _spent(self) -> dict[str, float]:
         """Give what the task has cost since this was last asked, by the columns `SPENT`."""
         seconds = time.monotonic() - self._began
-        on_gpu = seconds if self._on_gpu else 0.0
-        now = dict(
-            zip(SPENT, (seconds, on_gpu, self._loaded, float(engines.loads() - self._loads_before)), strict=True)
-        )
+        gpu = self._gpu
+        watched = (0.0, 0.0, 0.0) if gpu is None else (seconds, gpu.seconds, gpu.busy_seconds)
+        loads = float(engines.loads() - self._loads_before)
+        now = dict(zip(SPENT, (seconds, watched[0], self._loaded, loads, *watched[1:]), strict=True))
         cost = {name: value - self._told[name] for name, value in now.items()}
-        self._told = dict(now)
+        self._told = now
         return cost
 
 
@@ -229,32 +295,11 @@ def _writer(
     pass_: Pass, batch_texts: int, tally: Tally | None
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        kind = schema.arrow(_written())
-        task = Task(pass_, batch_texts)
         texts = (
             pair
             for batch in batches
             for pair in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         )
-        rows_ = task.rows(texts) if tally is None else _counted(task.rows(texts), tally)
-        for rows in _bunches(rows_, BUNCH):
-            rows[-1] |= task.spent()
-            yield pa.RecordBatch.from_pylist(rows, schema=kind)
+        yield from Task(pass_, batch_texts, tally).batches(texts)
 
     return write
-
-
-def _counted(rows: Iterator[dict[str, Any]], tally: Tally) -> Iterator[dict[str, Any]]:
-    counter = tally.counter()
-    for row in rows:
-        used = ((chunk.get("prompt_tokens") or 0) + (chunk.get("output_tokens") or 0) for chunk in row["chunks"])
-        counter.add(1, tokens=sum(used))
-        yield row
-    counter.write()
-
-
-def _bunches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    while bunch := list(islice(rows, size)):
-        yield bunch

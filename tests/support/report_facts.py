@@ -100,6 +100,7 @@ def facts(**fields: Any) -> Facts:
                 "fingerprint": "00",
                 "corpus_version": None,
                 "gpu_seconds": None,
+                "gpu_idle_share": None,
                 "cost": None,
                 "prompt_tokens": 1000,
                 "output_tokens": 200,

@@ -77,8 +77,9 @@ def planned(options: Invocation, plan: Plan) -> None:
     console.print(f"  {plan.prompt_tokens:,} tokens in, {plan.output_tokens:,} out")
     console.print(f"  {duration(plan.seconds)} at {plan.tokens_per_second:,.0f} tokens/s with {plan.engines} at work")
     hours = f"{plan.gpu_hours:.2f} GPU hours" if plan.gpu_hours else f"{plan.engine_hours:.2f} hours, no GPU"
+    busy = "" if plan.gpu_idle_share is None else f", the GPU busy {1 - plan.gpu_idle_share:.0%} of the time"
     cost = f", {plan.cost:,.2f} at the given price" if plan.cost is not None else ""
-    console.print(f"  {hours}{cost}")
+    console.print(f"  {hours}{busy}{cost}")
     return console.print(Text(f"from a sample of {plan.sampled:,} texts", style="dim"))
 
 
@@ -102,7 +103,9 @@ def refine_line(summary: RefineSummary) -> str:
 
 
 def _by(summary: RefineSummary) -> str:
-    return f" by {summary.engine}" if summary.engine else ""
+    idle = summary.gpu_idle_share
+    gpu = "" if idle is None else f", the GPU busy {1 - idle:.0%} of the time"
+    return f" by {summary.engine}{gpu}" if summary.engine else ""
 
 
 def applied(options: Invocation, summary: ApplySummary) -> None:

@@ -169,11 +169,10 @@ class VllmCore:
         answer = output.outputs[0]
         ids = list(answer.token_ids)
         end = next((at for at, token in enumerate(ids) if token in self._eos), None)
-        text = self.tokenizer.decode(ids if end is None else ids[:end])
         if end is not None:
-            return request, Completion(text, "stop", length, end + 1)
+            return request, Completion("", "stop", length, end + 1, token_ids=ids[:end])
         if answer.finish_reason == "length":
-            return request, Completion(text, "length", length, len(ids))
+            return request, Completion("", "length", length, len(ids), token_ids=ids)
         return request, Completion("", "error", length, len(ids), f"vLLM ended it with {answer.finish_reason}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from prox_spark.engines import memory, models, nvidia
 from prox_spark.engines.continuous import Continuous, Key
-from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.engines.seam import Completion, Prompt, decoded
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.engines.vllm import environment
 from prox_spark.engines.vllm.core import VllmCore
@@ -86,7 +86,7 @@ class VllmEngine:
             TaskError: The model is dead; a fresh worker may still succeed.
         """
         answers = dict(self.stream(enumerate(prompts)))
-        return [answers[index] for index in range(len(prompts))]
+        return decoded([answers[index] for index in range(len(prompts))], self.tokenizer)
 
     def stream(self, prompts: Iterable[tuple[Key, Prompt]]) -> Iterator[tuple[Key, Completion]]:
         """Answer prompts as they come, each as soon as it is done (see `StreamingEngine`).
