@@ -6,11 +6,12 @@ VLLM   ?= .venv-vllm
 OLDEST ?= .venv-oldest
 KILLS  ?= 20
 COVERED ?= not spark and not gpu
+MINUTES ?= 60
 BIN    := $(VENV)/bin
 PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos test-vllm chromium \
+.PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos fuzz test-vllm chromium \
         databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger accelerator \
         wheel clean
 
@@ -68,6 +69,9 @@ test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback in
 # other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
 test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments (KILLS=100), two commands at once, a full disk; 15 minutes
 	@PROX_SPARK_CHAOS=$(KILLS) $(BIN)/python -m pytest -s tests/chaos
+
+fuzz: $(VENV)/.installed-dev  ## read damaged files of all sources: no crash, no silent loss; MINUTES=60
+	@$(BIN)/python tests/fuzz/sources.py $(MINUTES)
 
 test-vllm: $(VLLM)/.installed  ## the vllm engine with real vLLM on the CPU, in an environment of its own
 	@$(VLLM)/bin/python -m pytest tests/vllm_cpu

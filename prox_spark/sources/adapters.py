@@ -164,7 +164,8 @@ def _identity(source: Adapter, own: Columns, columns: Columns) -> list[bytes | N
     """Give what makes a record what it is; where that is the whole record, its folder is no part of it."""
     if source.identity is None:
         return [canonical(to_json(own, without=source.url_column))]
-    found = [None if (value := find(columns, name)) is None else canonical(value) for name in source.identity]
+    values = (columns.get(name) or find(columns, name) for name in source.identity)
+    found = [None if value is None else canonical(value) for value in values]
     if source.required_identity and None in found:
         raise BadRecord("wrong_type", f"the id column {source.identity[0]} must hold a value, got none")
     return found

@@ -78,8 +78,10 @@ def string_column(columns: Mapping[str, Value], name: str | None) -> str | None:
     Raises:
         BadRecord: It holds something else.
     """
-    value = find(columns, name)
-    if value is None:
+    if name is None:
+        return None
+    value = columns.get(name)
+    if value is None and ("." not in name or (value := find(columns, name)) is None):
         return None
     try:
         return _STRING.decode(value)

@@ -18,7 +18,7 @@ import pytest
 from support.source_files import read, read_slices, reasons, texts, write_raw
 
 from prox_spark.sources import File, Reader, Record, Slice, adapter
-from prox_spark.sources.parquet_pages import uncompressed_size
+from prox_spark.sources.parquet_pages import dictionary
 from prox_spark.sources.parquet_values import column_values
 
 
@@ -250,9 +250,10 @@ def test_memory_is_bounded_by_what_rows_decode_to_and_not_by_what_they_take_in_t
     assert sum(1 for _ in records) == 1999
 
 
-def test_the_size_of_a_dictionary_is_read_from_its_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("crc", [False, True])
+def test_the_size_of_a_dictionary_is_read_from_its_page(tmp_path: Path, crc: bool) -> None:
     values = [f"{n:09d}" * 40 for n in range(500)]
-    path = write(tmp_path, {"text": values * 4}, compression="zstd")
+    path = write(tmp_path, {"text": values * 4}, compression="zstd", write_page_checksum=crc)
     column = pq.ParquetFile(path).metadata.row_group(0).column(0)
     header = Path(path).read_bytes()[column.dictionary_page_offset :][:32]
-    assert uncompressed_size(header) == sum(len(value) + 4 for value in values)
+    assert dictionary(header) == (sum(len(value) + 4 for value in values), len(values))
