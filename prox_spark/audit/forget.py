@@ -114,7 +114,10 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
     untagged = tuple(known) if now else ()
     for name in untagged:
         untag(lake, name)
-    purged = {"readable_from": _purge(lake)} if now else {}
+    purged = {}
+    if now:
+        version = _purge_deleted_rows(lake, run) or version
+        purged = {"readable_from": _purge(lake)}
     counts = {"documents": documents, "programs": programs}
     columns = {"corpus_version": version} if version is not None else {}
     if version is not None:
@@ -168,6 +171,21 @@ def _remove(lake: Lake, table: str, run: Run) -> int | None:
         f"MERGE INTO {lake.name(table)} AS t USING {view} AS f ON t.{column} = f.{column} WHEN MATCHED THEN DELETE"
     )
     return lake.change(table, statement, run.commit(), after=before)
+
+
+def _purge_deleted_rows(lake: Lake, run: Run) -> int | None:
+    """Write the files anew whose rows are only marked as deleted, and give the version of the corpus that this made.
+
+    Where a table has deletion vectors, a removed row stays in its file, which the newest version goes on reading, so
+    that no VACUUM takes it. The tables of a lake are made without them; a platform or a user may have switched them on.
+    """
+    versions = {}
+    for table in TABLES:
+        newest = lake.newest(table)
+        if newest is not None:
+            statement = f"REORG TABLE {lake.name(table)} APPLY (PURGE)"
+            versions[table] = lake.change(table, statement, run.commit(), after=newest)
+    return versions.get("corpus")
 
 
 def _purge(lake: Lake) -> int:

@@ -170,6 +170,8 @@ def _vacuum_settings(lake: Lake) -> dict[str, str]:
     return {
         # Delta refuses to keep files for less time than the table says; the guards here are what is asked instead.
         "spark.databricks.delta.retentionDurationCheck.enabled": "false",
+        # On S3 Delta leaves VACUUM out of the history, which is what tells later until when a version can be read.
+        "spark.databricks.delta.vacuum.logging.enabled": "true",
         # VACUUM lists folders in so many tasks, whatever there is to list; the default of 10,000 takes minutes.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(4 * parallelism(lake.spark)),
     }

@@ -10,6 +10,8 @@ PROPERTIES = {
     "delta.logRetentionDuration": RETENTION,
     "delta.deletedFileRetentionDuration": RETENTION,
     "delta.checkpointInterval": "50",
+    # A row that is removed must leave its file, and not be marked in it: `forget` is a promise about bytes.
+    "delta.enableDeletionVectors": "false",
 }
 
 STATISTICS = {

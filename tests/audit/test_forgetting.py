@@ -1,0 +1,78 @@
+"""A document that is forgotten at once is in no file any more, whatever the tables' properties are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prox_spark import config as configuration
+from prox_spark import pipeline
+from prox_spark.audit import forget
+from prox_spark.audit.history import history
+from prox_spark.audit.maintain import vacuum
+from prox_spark.lake.ddl import PROPERTIES
+from prox_spark.lake.tables import Lake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+VACUUM_COMMITS = 2
+"""VACUUM writes its start and its end into the history, the newest two versions of the table."""
+
+SECRET = "Ada Lovelace lives in 12 St James's Square"
+
+
+@pytest.fixture
+def written_plainly(spark: SparkSession) -> Iterator[None]:
+    """Have Parquet keep texts as they are, so that a file can be searched for one."""
+    key = "spark.sql.parquet.compression.codec"
+    before = spark.conf.get(key)
+    spark.conf.set(key, "uncompressed")
+    yield
+    spark.conf.set(key, before)
+
+
+def lake_of(spark: SparkSession, folder: Path) -> Lake:
+    pages = [f"Page {number} with some words.\n{'' if number else SECRET}." for number in range(8)]
+    source = folder / "pages.jsonl"
+    source.write_text("".join(f"{json.dumps({'text': page, 'url': page[:6]})}\n" for page in pages))
+    lake = Lake.open(spark, str(folder / "lake"))
+    settings = configuration.load().ingest
+    pipeline.ingest(lake, "jsonl", [str(source)], snapshot="one", settings=settings)
+    return lake
+
+
+def files_with_it(lake: Lake) -> list[str]:
+    found = (path for path in Path(lake.location).rglob("*") if path.is_file())
+    return [str(path.relative_to(lake.location)) for path in found if SECRET.encode() in path.read_bytes()]
+
+
+def marks_rows(lake: Lake) -> bool:
+    commits = (Path(lake.location) / "documents" / "_delta_log").glob("*.json")
+    return any('"deletionVector":{' in path.read_text(encoding="utf-8") for path in commits)
+
+
+@pytest.mark.spark
+def test_no_file_holds_a_document_that_was_forgotten_at_once(
+    spark: SparkSession, tmp_path: Path, written_plainly: None
+) -> None:
+    lake = lake_of(spark, tmp_path)
+    doc_id = lake.read("documents").where(f"contains(text, '{SECRET[:12]}')").first()["doc_id"]
+    for table in ("documents", "corpus"):  # as some platforms do to every table
+        spark.sql(f"ALTER TABLE {lake.name(table)} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
+    forget.forget(lake, [doc_id])
+    vacuum(lake, "documents", hours=0)
+    assert marks_rows(lake) and files_with_it(lake)  # the newest version itself reads the file with the marked row
+    forget.forget(lake, [doc_id], now=True)
+    assert files_with_it(lake) == []
+    assert lake.count("corpus") == lake.count("documents") == 7
+    assert history(lake)[-1]["version"] == lake.version("corpus") - VACUUM_COMMITS
+
+
+def test_a_lake_is_made_without_deletion_vectors() -> None:
+    assert PROPERTIES["delta.enableDeletionVectors"] == "false"
