@@ -11,6 +11,7 @@ from prox_spark.config import Config, load
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Pass, resolve
 from prox_spark.pipeline import catch_up
+from prox_spark.spark.settings import kept
 from prox_spark.stages.apply import first_programs
 from prox_spark.stages.compare import compare
 
@@ -39,8 +40,8 @@ def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any
     texts = catch_up.texts_after(lake, passes[:-1])
     distinct = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
     programs = first_programs(lake.read("programs"), pass_).where("error IS NULL")
-    compared = compare(distinct, programs.select("text_sha256", "chunks"), pass_).persist()
-    try:
+    compared = compare(distinct, programs.select("text_sha256", "chunks"), pass_)
+    with kept(compared):
         counts = compared.agg(F.count("*").alias("texts"), F.count_if("differs").alias("differing")).collect()[0]
         differing = compared.where("differs")
         kinds = differing.groupBy("strict", "reference", "why").agg(F.count("*").alias("texts"))
@@ -51,5 +52,3 @@ def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any
             "kinds": dicts(kinds.orderBy(F.desc("texts"), "strict", "reference", "why").limit(limit)),
             "documents": dicts(listed.orderBy("doc_id").limit(limit)),
         }
-    finally:
-        compared.unpersist()

@@ -15,6 +15,7 @@ from prox_spark.errors import UserError
 from prox_spark.lake import views
 from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
+from prox_spark.spark.settings import kept
 from prox_spark.stages.diff import differences, operations, reasons, tally
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ class Diff:
 
     def summary(self) -> dict[str, Any]:
         """Compute the counts, as plain values; documents are not among them."""
-        self.documents.persist()
-        try:
+        with kept(self.documents):
             return {
                 "a": self.a,
                 "b": self.b,
@@ -57,8 +57,6 @@ class Diff:
                 "by_reason": dicts(self.by_reason),
                 "by_operation": dicts(self.by_operation),
             }
-        finally:
-            self.documents.unpersist()
 
 
 def diff(lake: Lake, a: str | int, b: str | int | None = None) -> Diff:

@@ -110,11 +110,13 @@ class Invocation:
         return Reporter(self.console(stderr=True), shown=not self.quiet)
 
     @contextlib.contextmanager
-    def open(self, config: Config, *, create: bool = True, brief: bool = False) -> Iterator[tuple[Lake, Reporter]]:
+    def open(
+        self, config: Config, *, create: bool = True, brief: bool = False, reads: bool = False
+    ) -> Iterator[tuple[Lake, Reporter]]:
         """Open the lake in a Spark session, with a reporter for progress; interrupt Spark's jobs with the user.
 
         A session that was there before, or that a platform provides, stays; one started here is stopped, and started
-        for small jobs where `brief`.
+        for small jobs where `brief`. A command that `reads` creates nothing.
         """
         with own_interrupts(), self.reporter() as reporter:
             spark, ours = None, False
@@ -124,13 +126,13 @@ class Invocation:
                     from prox_spark.lake.location import check_place
                     from prox_spark.lake.tables import Lake
 
-                    check_place(config.lake, create=create)
+                    check_place(config.lake, create=create and not reads)
                     from prox_spark.spark.session import is_to_start, session
 
                     ours = is_to_start(os.environ)
                     spark = session(verbose=self.verbose, brief=brief, **config.spark)
                 with reporter.waiting(f"opening {config.lake}"):
-                    lake = Lake.open(spark, config.lake, create=create)
+                    lake = Lake.open(spark, config.lake, create=create, reads=reads)
                 with task_progress(spark, reporter.tasks):
                     yield lake, reporter
             except BaseException as error:

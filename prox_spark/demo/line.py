@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 from prox_spark import pipeline
 from prox_spark.config import load
 from prox_spark.demo.second import RefinedPage, write
+from prox_spark.lake.location import is_catalog_schema, is_uri
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
-from prox_spark.spark.session import session
+from prox_spark.spark.session import platform, session
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
@@ -90,20 +92,27 @@ def open_lake(location: str = "demo-lake") -> Lake:
     """Open a lake to try things in: the running session, else one that starts fast, with many small jobs in mind.
 
     Args:
-        location: A folder, or a schema of a catalog such as `main.prox_notebooks`.
+        location: A folder, or a schema of a catalog such as `main.prox_notebooks`. On Databricks, where a plain folder
+            is gone with the cluster or may not be used, a folder's name names a schema of the current catalog.
 
     Raises:
         SessionError: Spark cannot be started.
         LakeError: The place holds something else, or cannot be written.
     """
-    return Lake.open(session(brief=True), location)
+    spark = session(brief=True)
+    if platform(os.environ) == "Databricks" and not is_catalog_schema(location) and not is_uri(location):
+        catalog = spark.sql("SELECT current_catalog()").collect()[0][0]
+        location = f"{catalog}.{Path(location).name.replace('-', '_')}"
+    return Lake.open(spark, location)
 
 
 def build(lake: Lake, config: Config | None = None, progress: Progress | None = None) -> Demo:
     """Ingest the sample, run all passes, and say what became of it; what is done already is not done again."""
     config = config or load()
     ingested = tuple(
-        pipeline.ingest(lake, source, [path], config=config, progress=progress) for source, path in sample()
+        # With the scheme: on a cluster a plain path would be one of its own file system.
+        pipeline.ingest(lake, source, [f"file:{path}"], config=config, progress=progress)
+        for source, path in sample()
     )
     summaries = pipeline.run(lake, config, progress=progress)
     changed = any(item.documents for item in ingested) or any(apply.version is not None for _, apply in summaries)

@@ -41,12 +41,18 @@ def create(table: str, *, name: str, folder: str | None) -> str:
         name: Its qualified, quoted name.
         folder: The lake's folder or URI; None where the catalog chooses the place.
     """
-    columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in schema.TABLES[table])
+    columns = ", ".join(
+        f"`{field.name}` {field.dataType.simpleString()} COMMENT {_text(schema.COMMENTS[table][field.name])}"
+        for field in schema.TABLES[table]
+    )
     keys = ", ".join(schema.PARTITIONS[table])
     pairs = ", ".join(f"'{key}' = '{value}'" for key, value in properties(table).items())
     partitions = f" PARTITIONED BY ({keys})" if keys else ""
     place = "" if folder is None else _location(folder, table)
-    return f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING delta{partitions}{place} TBLPROPERTIES ({pairs})"
+    about = f"COMMENT {_text(schema.ABOUT[table])}"
+    return (
+        f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING delta{partitions}{place} {about} TBLPROPERTIES ({pairs})"
+    )
 
 
 def register(table: str, *, name: str, folder: str) -> str:
@@ -58,6 +64,11 @@ def register(table: str, *, name: str, folder: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {name} USING delta{_location(folder, table)}"
 
 
+def _text(value: str) -> str:
+    """Write a string literal of SQL."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def _location(folder: str, table: str) -> str:
-    path = f"{folder}/{table}".replace("\\", "\\\\").replace("'", "\\'")
-    return f" LOCATION '{path}'"
+    return f" LOCATION {_text(f'{folder}/{table}')}"

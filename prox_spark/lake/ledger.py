@@ -6,14 +6,17 @@ command, out of the `userMetadata` that the first commit carries.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from prox_spark.lake import schema
@@ -21,9 +24,10 @@ from prox_spark.lake.commits import Commit
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.spark.session import platform
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
         "status": "done",
         "started_at": run.started_at,
         "finished_at": datetime.now(timezone.utc),
-        "by": _user(),
+        "by": _user(lake.spark),
         "package_version": __version__,
         "conf": run.conf,
         "passes": None if run.passes is None else run.passes.to_json(),
@@ -156,7 +160,11 @@ def usage() -> tuple[Column, ...]:
     )
 
 
-def _user() -> str:
+def _user(spark: SparkSession) -> str:
+    """Name who runs the command: on a platform that knows its users, as the platform does."""
+    if platform(os.environ) is not None:
+        with contextlib.suppress(PySparkException):
+            return str(spark.sql("SELECT current_user()").collect()[0][0])
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user id without a name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prox_spark.errors import LakeError
 from prox_spark.lake import schema
+from prox_spark.spark.settings import value_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,13 +81,20 @@ def database_of(folder: str) -> str:
     return f"`spark_catalog`.`prox_{tail}_{digest}`"
 
 
+def forgets_tables(spark: SparkSession, database: str) -> bool:
+    """Say whether the catalog of a quoted database lives in the session's memory, so that what it names is no trace."""
+    if not database.startswith("`spark_catalog`."):
+        return False
+    return value_of(spark, "spark.sql.catalogImplementation", default="in-memory") == "in-memory"
+
+
 def in_memory_location(spark: SparkSession, location: str) -> str | None:
     """Give the folder of a schema whose catalog lives in the session's memory and forgets its tables with it.
 
     None for the catalogs that remember; local Spark's own is the one that does not.
     """
-    catalog, _ = location.split(".")
-    if catalog != "spark_catalog" or spark.conf.get("spark.sql.catalogImplementation") != "in-memory":
+    catalog, database = location.split(".")
+    if not forgets_tables(spark, f"`{catalog}`.`{database}`"):
         return None
     rows = spark.sql(f"DESCRIBE DATABASE {location}").toLocalIterator()
     place = next(row["info_value"] for row in rows if row["info_name"] == "Location")

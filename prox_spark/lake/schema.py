@@ -170,6 +170,98 @@ TABLES = {
     "quarantine": QUARANTINE,
 }
 
+ABOUT = {
+    "documents": "One source record; only ingest adds rows, and nothing changes one.",
+    "programs": "One text under one pass: what the model wrote for it, as it wrote it and parsed.",
+    "corpus": "One document as the last pass left it; every pass is one version of this table.",
+    "runs": "One command that wrote: what, when, by whom, with which settings, and what it cost.",
+    "quarantine": "One record that could not be read, with the reason.",
+}
+"""What one row of each table is; the comment of the table in a catalog."""
+
+VIEWS = {
+    "refined": "The rows of corpus that have text.",
+    "edits": "One operation behind the newest version, and what became of it.",
+    "removed": "One line or string that an operation took out.",
+    "versions": "One version of corpus, with its command, counts and tags.",
+}
+"""What one row of each view is."""
+
+_OF_DOCUMENTS = {
+    "doc_id": "Hash of the stable parts of the source record; the same on every cluster.",
+    "source": "Format of the corpus it came from, such as c4.",
+    "snapshot": "Name of the crawl.",
+    "url": "Address of the page, where the source has one.",
+    "text": "The text as it came in, byte for byte.",
+    "text_sha256": "Hash of the text; programs are found by it.",
+    "metadata": "JSON object of all source columns that have no column of their own.",
+}
+
+COMMENTS = {
+    "documents": {
+        **_OF_DOCUMENTS,
+        "shard": "Bucket of the hash of the text; files are ordered by it.",
+        "ingest_run_id": "The ingest that brought it, see runs.",
+        "source_file": "The file it came from.",
+    },
+    "programs": {
+        "text_sha256": "Hash of the text that the program is for.",
+        "pass_name": "The pass.",
+        "fingerprint": "Hash of model, tokenizer, prompt, chunker, grammar and sampling: what decides an answer.",
+        "chunks": "The chunks of the text, each with the completion, what it parses to, and tokens.",
+        "error": "Why there is no answer; NULL where there is one.",
+        "run_id": "The refine that wrote it, see runs.",
+        "generated_at": "When it was written.",
+    },
+    "corpus": {
+        **_OF_DOCUMENTS,
+        "text": "The text as the passes left it; NULL for a dropped document.",
+        "text_sha256": "Hash of the text as the passes left it; NULL for a dropped document.",
+        "outcome": "kept, edited, dropped, failed or not_run.",
+        "reason": "Why the document was dropped or failed.",
+        "pass_name": "The last pass it went through; NULL before the first.",
+        "run_id": "The command that wrote the row, see runs.",
+        "ops": "The operations of the last pass, each with its status and the reason for a rejection.",
+        "words_before": "Words that reached the last pass.",
+        "words_after": "Words that it left.",
+    },
+    "runs": {
+        "run_id": "Sorts by time, and names the command.",
+        "command": "ingest, refine, apply, tag, restore, forget, maintain, ...",
+        "pass_name": "The pass, of refine and apply.",
+        "status": "done, or healed where a killed command was entered later.",
+        "started_at": "When it began.",
+        "finished_at": "When it ended.",
+        "by": "Who ran it.",
+        "package_version": "Version of prox_spark.",
+        "conf": "JSON of the settings that decide its result.",
+        "passes": "JSON list of the passes that the corpus has gone through after it.",
+        "fingerprint": "Fingerprint of the pass.",
+        "versions_read": "JSON of the versions it read, by table.",
+        "versions_written": "JSON of the versions it wrote, by table.",
+        "corpus_version": "The version of corpus that it made; NULL where it made none.",
+        "counts": "JSON of what it counted.",
+        "prompt_tokens": "Tokens of all prompts.",
+        "output_tokens": "Tokens of all answers.",
+        "wall_seconds": "How long it took.",
+        "gpu_seconds": "Seconds that engines held a GPU, summed over GPUs.",
+        "cost": "Money, where refine.gpu_hour_price says what a GPU hour costs.",
+    },
+    "quarantine": {
+        "source": "Format of the corpus it came from.",
+        "snapshot": "Name of the crawl.",
+        "source_file": "The file it is in.",
+        "position": "Byte offset in the decompressed file, or row number in a Parquet file.",
+        "reason": "Why it could not be read, of a closed list.",
+        "detail": "The reason in words.",
+        "raw": "Its bytes, cut to a bound.",
+        "raw_bytes": "Its length before the cut.",
+        "record_id": "Makes a second ingest of the same file add nothing.",
+        "run_id": "The ingest that met it, see runs.",
+    },
+}
+"""What each column holds; the comments of the columns in a catalog."""
+
 PARTITIONS = {
     "documents": ("source", "snapshot"),
     "programs": ("pass_name", "fingerprint"),

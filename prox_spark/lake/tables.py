@@ -8,23 +8,36 @@ place, in a database of the session's catalog that is named after the folder.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
 from prox_spark.errors import LakeError, RunError
 from prox_spark.lake import ddl, schema, views
 from prox_spark.lake.commits import Commit, Version
 from prox_spark.lake.lineage import Entry, lineage, oldest_readable
-from prox_spark.lake.location import absolute, check_folder, database_of, in_memory_location, is_catalog_schema
-from prox_spark.lake.trouble import BUSY, translated_errors
+from prox_spark.lake.location import (
+    absolute,
+    check_folder,
+    database_of,
+    forgets_tables,
+    in_memory_location,
+    is_catalog_schema,
+)
+from prox_spark.lake.trouble import BUSY, is_forbidden, translated_errors
 from prox_spark.passes import Chain
-from prox_spark.spark.settings import changed, is_classic
+from prox_spark.spark.settings import changed, described, is_classic
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
+
+logger = logging.getLogger(__name__)
 
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 """The setting whose value Delta stores with every commit."""
@@ -39,51 +52,79 @@ class Lake:
         location: As the user gave it: a folder or `catalog.schema`.
         database: Quoted name of the schema that holds the tables, ready for SQL.
         folder: Absolute folder or URI; None for a lake in a catalog.
+        reads: Whether it was opened for reading alone.
     """
 
     spark: SparkSession
     location: str
     database: str
     folder: str | None
+    reads: bool = False
 
     @classmethod
-    def open(cls, spark: SparkSession, location: str, *, create: bool = True) -> Lake:
+    def open(cls, spark: SparkSession, location: str, *, create: bool = True, reads: bool = False) -> Lake:
         """Open the lake at `location`, and create its tables where they are missing.
 
         Args:
             spark: A session with Delta.
             location: A folder (path or URI) or `catalog.schema`.
             create: False refuses a lake that is not there yet.
+            reads: True for a command that only reads: it creates no table and no view, since who may read a schema of
+                a catalog need not be its owner. The tables of a folder are named in the session's catalog all the same.
 
         Raises:
             LakeError: The place holds something else, cannot be written, or (without `create`) holds no lake.
         """
         if is_catalog_schema(location):
             catalog, database = location.split(".")
-            lake = cls(spark, location, f"`{catalog}`.`{database}`", None)
-            lake._create_database(create=create)
+            lake = cls(spark, location, f"`{catalog}`.`{database}`", None, reads)
+            lake._create_database(create=create and not reads)
             lake = replace(lake, folder=in_memory_location(spark, location))
         else:
             folder = absolute(location)
-            check_folder(folder, create=create)
-            lake = cls(spark, location, database_of(folder), folder)
+            check_folder(folder, create=create and not reads)
+            lake = cls(spark, location, database_of(folder), folder, reads)
             lake._create_database(create=True)
         with translated_errors("open", location):
             lake._create_tables()
             lake._name_corpus()
             if lake.exists("corpus"):
                 lake._check_columns("corpus")
-            lake.create_views()
+            if not reads or forgets_tables(spark, lake.database):
+                lake.create_views()
         return lake
 
     def create_views(self) -> None:
-        """Create the views, or bring them up to date with the versions that there are now."""
+        """Create the views, or bring them up to date with the versions that there are now.
+
+        One that is as it should be is left alone. So is one that somebody else owns: what was written is written, and
+        readers make do with what they find.
+        """
+        for view, query in self._views():
+            if self._text_of(view) == query:
+                continue
+            try:
+                self.spark.sql(
+                    f"CREATE OR REPLACE VIEW {self.name(view)} COMMENT '{schema.VIEWS[view]}' AS {query}"
+                ).collect()
+            except PySparkException as error:
+                if not is_forbidden(error):
+                    raise
+                logger.warning("the view %s stays as it was: its owner has to run a command that writes", view)
+
+    def _views(self) -> list[tuple[str, str]]:
         entries = self.entries()
-        named = views.statements(
+        return views.statements(
             self.name, lineage(entries), oldest=oldest_readable(entries), has_corpus=self.exists("corpus")
         )
-        for view, query in named:
-            self.spark.sql(f"CREATE OR REPLACE VIEW {self.name(view)} AS {query}")
+
+    def _text_of(self, view: str) -> str | None:
+        """Give the query of a view as the catalog has it; None where there is no such view."""
+        if not self.exists(view):
+            return None
+        about = self.spark.sql(f"DESCRIBE TABLE EXTENDED {self.name(view)}")
+        rows = about.where("col_name = 'View Text'").select("data_type").collect()
+        return str(rows[0][0]) if rows else None
 
     def entries(self) -> tuple[Entry, ...]:
         """Read what `runs` says of versions of the corpus, of ingests and of clean-ups: a few numbers per command.
@@ -115,8 +156,8 @@ class Lake:
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """Read a table, as it is now or as it was at a version; an unpublished corpus reads as empty."""
-        if table == "corpus" and not self.exists(table):
-            return self.spark.createDataFrame([], schema.CORPUS)
+        if (table == "corpus" or self.reads) and not self.exists(table):
+            return self.spark.createDataFrame([], schema.TABLES[table])
         if version is None:
             return self.spark.table(self.name(table))
         return self.spark.sql(f"SELECT * FROM {self.name(table)} VERSION AS OF {int(version)}")
@@ -206,7 +247,7 @@ class Lake:
             "spark.databricks.delta.write.txnVersion": str(after + 1),
             USER_METADATA: commit.to_json(),
         }
-        with translated_errors("write", self.location), changed(self.spark, transaction):
+        with self._writing(table, commit), changed(self.spark, transaction):
             self.spark.sql(statement)
         return self._version_of(commit, table, after=after)
 
@@ -216,10 +257,25 @@ class Lake:
         Over Spark Connect the session stays in the lake's schema afterwards, as names are looked up when rows are read.
         """
         if not is_classic(self.spark):
+            self._name_missing_views()
             self.spark.sql(f"USE {self.database}")
             return self.spark.sql(query)
         with self._current():
-            return self.spark.sql(query)
+            named = self._name_missing_views()
+            try:
+                return self.spark.sql(query)
+            finally:
+                for view in named:
+                    self.spark.catalog.dropTempView(view)
+
+    def _name_missing_views(self) -> list[str]:
+        """Give a reader's session the views that the catalog lacks, for as long as a query needs them."""
+        if not self.reads:
+            return []
+        missing = [(view, query) for view, query in self._views() if not self.exists(view)]
+        for view, query in missing:
+            self.spark.sql(query).createOrReplaceTempView(view)
+        return [view for view, _ in missing]
 
     # -- below: how it is done ---------------------------------------------------------------------------------------
 
@@ -232,7 +288,7 @@ class Lake:
             schema.require(frame, schema.TABLES[table])
         is_new = not self.exists(table)
         writer = (
-            frame.select(*schema.TABLES[table].fieldNames())
+            frame.select(*(_commented(table, name) if is_new else name for name in schema.TABLES[table].fieldNames()))
             .write.format("delta")
             .mode("append" if where is None else "overwrite")
             .option("txnAppId", owner)
@@ -241,18 +297,38 @@ class Lake:
         )
         if is_new:  # only the corpus: its version 0 is the first ingest, so it cannot be created empty
             writer = writer.partitionBy(*schema.PARTITIONS[table]).options(**ddl.properties(table))
+            writer = writer.option("comment", schema.ABOUT[table])
         if where is not None:
             writer = writer.option("replaceWhere", where)
         # A write that creates a table of a catalog forgets the option `userMetadata`; the setting it remembers. Other
         # writes leave the settings alone: two waves may be written at the same time.
         settings = {USER_METADATA: commit.to_json()} if is_new else {}
-        with translated_errors("write", self.location), changed(self.spark, settings):
+        with self._writing(table, commit), changed(self.spark, settings, needed=self.folder is None):
             if self.folder is None:
                 writer.saveAsTable(self.name(table))
             else:
                 writer.save(f"{self.folder}/{table}")
         if is_new:
             self._name_corpus()
+            self._keep_history(table)
+
+    @contextmanager
+    def _writing(self, table: str, commit: Commit) -> Iterator[None]:
+        """Have Spark's UI name the command behind the jobs of the block, and its errors be those of a lake."""
+        pass_and_wave = "" if commit.pass_name is None else f" {commit.pass_name}, wave {commit.wave}"
+        text = f"prox_spark {commit.command}{pass_and_wave}: {table} of {self.location}"
+        with translated_errors("write", self.location), described(self.spark, text):
+            yield
+
+    def _keep_history(self, table: str) -> None:
+        """See to it that a new table has the properties that keep old versions, whatever the catalog made of them."""
+        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.name(table)}").collect()
+        there = {row["key"]: row["value"] for row in rows}
+        lost = {key: value for key, value in ddl.properties(table).items() if there.get(key) != value}
+        if lost:
+            logger.warning("the catalog dropped %s of %s; they are set again", ", ".join(lost), table)
+            pairs = ", ".join(f"'{key}' = '{value}'" for key, value in lost.items())
+            self.spark.sql(f"ALTER TABLE {self.name(table)} SET TBLPROPERTIES ({pairs})")
 
     def _written(self, table: str, commit: Commit, *, after: int | None) -> int:
         version = self._version_of(commit, table, after=after)
@@ -280,6 +356,8 @@ class Lake:
         with translated_errors("open", self.location):
             if self.spark.catalog.databaseExists(self.database):
                 return
+            if not create and not forgets_tables(self.spark, self.database):
+                raise LakeError(f"there is no schema {self.location}; ingest something first, or check --lake")
             self.spark.sql(f"CREATE DATABASE IF NOT EXISTS {self.database}")
         place = in_memory_location(self.spark, self.location) if self.folder is None else None
         if not create and not (place and os.path.isdir(place)):
@@ -290,7 +368,13 @@ class Lake:
         # Tables are created by DDL before their first row, so that a killed first write leaves a table behind.
         for table in ("documents", "programs", "runs", "quarantine"):
             if not self.exists(table):
-                self.spark.sql(ddl.create(table, name=self.name(table), folder=self.folder))
+                if self.folder is not None and self._is_table(table):
+                    # As it is: a table of before may have other properties and comments, which Delta would refuse.
+                    self.spark.sql(ddl.register(table, name=self.name(table), folder=self.folder))
+                elif self.reads:
+                    continue
+                else:
+                    self.spark.sql(ddl.create(table, name=self.name(table), folder=self.folder))
             self._check_columns(table)
 
     def _check_columns(self, table: str) -> None:
@@ -322,3 +406,7 @@ class Lake:
         finally:
             if before is not None:
                 self.spark.sql(f"USE `{before[0]}`.`{before[1]}`")
+
+
+def _commented(table: str, column: str) -> Column:
+    return F.col(column).alias(column, metadata={"comment": schema.COMMENTS[table][column]})

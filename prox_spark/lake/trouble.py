@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,11 +24,24 @@ def translated_errors(action: str, location: str) -> Iterator[None]:
         RunError: Another command committed at the same time.
         LakeError: The place cannot be used; says why. All other errors pass as they are.
     """
-    from delta import exceptions as delta
-
     try:
         yield
-    except (
+    except _conflicts() as error:
+        raise RunError(BUSY) from error
+    except Exception as error:
+        meaning = advice_for(error)
+        if meaning is None:
+            raise
+        raise LakeError(f"cannot {action} the lake {location}: {meaning}") from error
+
+
+def _conflicts() -> tuple[type[Exception], ...]:
+    """Give Delta's errors of two commands that commit at once; none where only Delta's JARs are there, as on EMR."""
+    try:
+        from delta import exceptions as delta
+    except ImportError:
+        return ()
+    return (
         # DeltaConcurrentModificationException sounds like the base class of the others and is not one.
         delta.DeltaConcurrentModificationException,
         delta.ConcurrentAppendException,
@@ -37,13 +51,15 @@ def translated_errors(action: str, location: str) -> Iterator[None]:
         delta.ConcurrentWriteException,
         delta.MetadataChangedException,
         delta.ProtocolChangedException,
-    ) as error:
-        raise RunError(BUSY) from error
-    except Exception as error:
-        meaning = advice_for(error)
-        if meaning is None:
-            raise
-        raise LakeError(f"cannot {action} the lake {location}: {meaning}") from error
+    )
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Say whether a catalog refused something because of who asks; Unity Catalog tells by condition or by text."""
+    from pyspark.errors import PySparkException
+
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return any(re.search("PERMISSION_DENIED|INSUFFICIENT_PERMISSIONS", told or "") for told in (condition, str(error)))
 
 
 def advice_for(error: Exception) -> str | None:

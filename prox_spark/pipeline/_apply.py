@@ -16,6 +16,7 @@ from prox_spark.lake.tables import Lake
 from prox_spark.pipeline import catch_up
 from prox_spark.pipeline.progress import Progress, tell
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.spark.settings import observed_if_told
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -79,4 +80,5 @@ def _replace(
     inside, observation = predicate(touched), Observation()
     written = rows.where(inside).observe(observation, *ledger.outcomes())
     version = lake.replace(written, run.commit(), where=inside, after=before)
-    return version, {name: int(number) for name, number in observation.get.items()}
+    told = observed_if_told(observation)  # what it does not tell is counted once more by the caller
+    return version, _NOTHING if told is None else {name: int(number) for name, number in told.items()}

@@ -20,6 +20,7 @@ from prox_spark.passes import Chain
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.session import parallelism
+from prox_spark.spark.settings import observed
 from prox_spark.stages import ingest
 
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ def _write_documents(
         observation=observation,
     )
     lake.append_after("documents", documents, run.commit(), after=before)
-    observed = observation.get
-    if observed["quarantined"]:
-        damaged = [units[int(number)] for number in observed["damaged"].split()]
+    told = observed(observation)
+    if told["quarantined"]:
+        damaged = [units[int(number)] for number in told["damaged"].split()]
         again = ingest.records(lake.spark, damaged, adapter, snapshot=snapshot, settings=settings)
         _quarantine(lake, run, again, adapter.name)
-    counts = {name: int(observed[name]) for name in ("records", "documents", "quarantined")}
+    counts = {name: int(told[name]) for name in ("records", "documents", "quarantined")}
     counts["duplicates"] = counts["records"] - counts["documents"] - counts["quarantined"]
-    return counts, _notes(adapter, counts["documents"], observed["urls"])
+    return counts, _notes(adapter, counts["documents"], told["urls"])
 
 
 def _notes(adapter: Adapter, documents: int, urls: int) -> tuple[str, ...]:

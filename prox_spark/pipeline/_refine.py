@@ -18,6 +18,7 @@ from prox_spark.pipeline import catch_up, probe
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.spark import accelerator, gpus
 from prox_spark.spark.in_flight import in_flight
+from prox_spark.spark.settings import kept, observed
 from prox_spark.stages import refine
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _write_waves(
     pass_, shards = chain[-1], ledger.shards(lake, default=config.ingest.shards)
     share = gpus.share(lake.spark, pass_.engine, config.refine.partitions)
     pending = catch_up.pending(lake, chain, shards)
-    pending.lacking.persist()
-    try:
+    with kept(pending.lacking):
         total, copies = pending.count()
         waves = min(ceil(total / config.refine.wave_texts), shards if pending.in_shards else EDITED_WAVES)
         stage, usages = f"refine {pass_.name}", [Usage()]
@@ -139,8 +139,6 @@ def _write_waves(
             done = sum(usages, Usage())
             tell(progress, stage, done.texts, total, done.tokens)
         return usages[1:], copies - total
-    finally:
-        pending.lacking.unpersist()
 
 
 def _preflight(pending: Pending, pass_: Pass, share: gpus.Share, config: Config) -> None:
@@ -167,7 +165,7 @@ def _write_wave(
     observation = Observation()
     programs = refine.refine(texts, pass_, run_id=run.run_id, share=share, batch_texts=batch_texts, tally=tally)
     lake.append("programs", programs.observe(observation, *ledger.usage(), *refine.spent()), run.commit(wave))
-    return Usage(**observation.get)
+    return Usage(**observed(observation))
 
 
 def _summary(run: Run, pass_: Pass, waves: Sequence[Usage], duplicates_saved: int) -> RefineSummary:

@@ -17,6 +17,7 @@ from prox_spark.lake.lineage import PublishedVersion, lineage
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.spark.settings import kept
 from prox_spark.stages import diff as comparing
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     history = tuple(reversed(lineage(lake.entries(), number)))
     rows, documents = lake.read("corpus", number), lake.read("documents")
     ingested = unrefined(documents.join(rows.select("doc_id"), "doc_id", "left_semi"))
-    compared = comparing.differences(ingested, rows).persist()
-    try:
+    compared = comparing.differences(ingested, rows)
+    with kept(compared):
         executed = _executed(lake, history)
         sources = dicts(comparing.tally(compared, "source", "snapshot"))
         return Facts(
@@ -106,8 +107,6 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
             gallery=_gallery(compared, ingested, rows, gallery, seed),
             runs=_runs(lake, number),
         )
-    finally:
-        compared.unpersist()
 
 
 def _executed(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 
 from prox_spark.errors import SessionError
 from prox_spark.program.columns_words import ACCELERATOR, literal
+from prox_spark.spark.settings import value_of
 from prox_spark.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def check(spark: SparkSession, *, version: str = __version__) -> bool:
         SessionError: It is set and does not work: the JAR is missing, or was built for another version of prox_spark,
             which may execute programs otherwise.
     """
-    if spark.conf.get(CATALOG, None) is None:
+    if value_of(spark, CATALOG) is None:
         return False
     try:
         built_for = spark.sql(f"SELECT {ACCELERATOR}.version()").collect()[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -79,11 +80,37 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     master = conf.get("spark.master", "") or ""
     if master.startswith("local") and not master.startswith("local-cluster"):
         return Share(1, threads=slots)
-    cores = int(conf.get("spark.executor.cores", "1") or 1)
+    cores = int(conf.get("spark.executor.cores", "0") or 0)
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
-    at_once = max(1, slots // cores) * max(1, gpus)
-    each = max(1, cores // max(1, gpus))
+    instances = int(conf.get("spark.executor.instances", "0") or 0)
+    at_once, each = engines_of(slots, executors=max(executors(spark), instances), cores=cores, gpus=gpus)
     return Share(at_once * TASKS_PER_ENGINE, _resources(each, gpus), at_once, each)
+
+
+def engines_of(slots: int, *, executors: int, cores: int, gpus: int) -> tuple[int, int]:
+    """Count the engines that work at the same time on a cluster, and the cores of each.
+
+    >>> engines_of(64, executors=4, cores=0, gpus=1)  # Databricks leaves spark.executor.cores unset
+    (4, 16)
+    >>> engines_of(32, executors=0, cores=16, gpus=2)  # none has registered yet
+    (4, 8)
+
+    Args:
+        slots: Tasks that run at once on all executors, as Spark counts cores.
+        executors: Executors that are there or are asked for; 0 where nobody knows.
+        cores: Cores of one executor; 0 where nobody says.
+        gpus: GPUs of one executor.
+    """
+    cores = cores or max(1, slots // executors if executors else 1)
+    number = executors or max(1, slots // cores)
+    return number * max(1, gpus), max(1, cores // max(1, gpus))
+
+
+def executors(spark: SparkSession) -> int:
+    """Count the executors that have registered, without the driver; 0 where the session does not tell."""
+    with contextlib.suppress(Exception):  # a platform may keep its JVM from being asked
+        return max(0, len(spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()) - 1)
+    return 0
 
 
 def _resources(cores: int, gpus: int) -> ResourceProfile | None:

@@ -19,8 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from prox_spark.errors import SessionError
-from prox_spark.spark import environment, jars, java, local
-from prox_spark.spark.settings import is_classic
+from prox_spark.spark import environment, jars, java, local, shipping
+from prox_spark.spark.settings import is_classic, sets, value_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,10 @@ def session(*, verbose: bool = False, brief: bool = False, **conf: object) -> Sp
     if live is None and provider is not None:
         live = SparkSession.builder.getOrCreate()
     if live is not None:
-        return _taken(live, wanted, provider or "the active Spark session")
+        taken = _taken(live, wanted, provider or "the active Spark session")
+        if not is_classic(taken) and provider != "Databricks":  # whose sessions have what the notebook or job installs
+            shipping.ship(taken)
+        return taken
     return _started({**local.BRIEF, **wanted} if brief else wanted, verbose)
 
 
@@ -162,11 +165,9 @@ def _taken(live: SparkSession, wanted: Mapping[str, str], provider: str) -> Spar
     if live.version == "4.2.0":
         wanted = {local.COLUMNAR_INPUT: "false", **wanted}
     for key, value in wanted.items():
-        if live.conf.get(key, None) == value:
+        if value_of(live, key) == value or (live.conf.isModifiable(key) and sets(live, key, value)):
             continue
-        if live.conf.isModifiable(key):
-            live.conf.set(key, value)
-        else:
+        if key != local.COLUMNAR_INPUT:
             logger.warning("%s keeps its own %s: a running session cannot change it", provider, key)
     return live
 
@@ -214,4 +215,5 @@ def parallelism(spark: SparkSession) -> int:
     if is_classic(spark):
         with contextlib.suppress(PySparkException):
             return spark.sparkContext.defaultParallelism
-    return int(spark.conf.get("spark.default.parallelism", None) or spark.conf.get("spark.sql.shuffle.partitions") or 2)
+    told = value_of(spark, "spark.default.parallelism") or value_of(spark, "spark.sql.shuffle.partitions")
+    return int(told) if told and told.isdigit() else 2  # serverless says "auto"

@@ -31,7 +31,7 @@ SECRET = "Ada Lovelace lives in 12 St James's Square"
 def written_plainly(spark: SparkSession) -> Iterator[None]:
     """Have Parquet keep texts as they are, so that a file can be searched for one."""
     key = "spark.sql.parquet.compression.codec"
-    before = spark.conf.get(key)
+    before = spark.conf.get(key) or "snappy"
     spark.conf.set(key, "uncompressed")
     yield
     spark.conf.set(key, before)
@@ -71,7 +71,7 @@ def test_no_file_holds_a_document_that_was_forgotten_at_once(
     forget.forget(lake, [doc_id], now=True)
     assert files_with_it(lake) == []
     assert lake.count("corpus") == lake.count("documents") == 7
-    assert history(lake)[-1]["version"] == lake.version("corpus") - VACUUM_COMMITS
+    assert history(lake)[-1]["version"] == (lake.newest("corpus") or 0) - VACUUM_COMMITS
 
 
 def test_a_lake_is_made_without_deletion_vectors() -> None:

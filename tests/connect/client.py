@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
@@ -13,6 +15,24 @@ from prox_spark.audit.diff import diff
 from prox_spark.audit.history import history
 from prox_spark.config import load
 from prox_spark.pipeline import apply
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def where_workers_have_it(lake: Lake) -> bool:
+    """Say whether the server's Python workers import the package that this process has sent."""
+
+    def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        import prox_spark
+
+        for _ in batches:
+            yield pa.RecordBatch.from_pydict({"place": [prox_spark.__file__]})
+
+    rows = lake.spark.range(1).mapInArrow(told, "place STRING").collect()
+    return all(".zip/" in row["place"] for row in rows)
 
 
 def main() -> None:
@@ -33,6 +53,7 @@ def main() -> None:
         "parsed": lake.sql("SELECT prox_parse('drop_doc()').ops[0].op AS op").collect()[0]["op"],
         "edits": lake.sql("SELECT count(*) AS n FROM edits WHERE status = 'applied'").collect()[0]["n"],
         "diff": {key: value for key, value in diff(lake, 1, "latest").summary().items() if isinstance(value, int)},
+        "came_along": where_workers_have_it(lake),
         "differing": [item["differing"] for item in compare_modes(lake, config)],
     }
     print(json.dumps(told))

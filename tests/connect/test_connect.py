@@ -71,6 +71,7 @@ def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: 
     assert diff["kept"] + diff["edited"] + diff["dropped"] == diff["documents"] == 193
     assert diff["dropped"] > 0 < diff["edited"]
     assert told["differing"] == [0, 0]
+    assert told["came_along"]  # the server's workers need not have the package
 
 
 def test_no_module_touches_the_jvm_or_an_rdd_without_a_check() -> None:
@@ -79,5 +80,22 @@ def test_no_module_touches_the_jvm_or_an_rdd_without_a_check() -> None:
         code = path.read_text(encoding="utf-8")
         if hits := re.findall(r"\._jvm\b|\._jsparkSession|\._jdf|\.rdd\b|\.sparkContext|\._sc\b|accumulator", code):
             found[path.name] = hits
-    # Each behind a check: `parallelism`, the tasks at once of `gpus`, the progress bar, which goes without.
-    assert found == {name: [".sparkContext"] for name in ("session.py", "gpus.py", "tasks.py")}
+    # Each behind a check: `parallelism`, the tasks at once and executors of `gpus`, the descriptions of jobs, and the
+    # progress bar, which goes without.
+    counts = {"session.py": 1, "gpus.py": 2, "tasks.py": 1, "settings.py": 3}
+    assert found == {name: [".sparkContext"] * count for name, count in counts.items()}
+
+
+def test_the_steps_without_a_model_need_nothing_that_serverless_refuses(address: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", str(HERE / "refusing.py"), str(tmp_path)]
+    environ = {**without_spark(), "SPARK_REMOTE": address}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=900, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr[-9000:]
+    told = json.loads(done.stdout)
+    assert {"persist", "spark.databricks.delta.commitInfo.userMetadata"} <= set(told.pop("refusals"))  # they were tried
+    assert "does not let spark.databricks.delta" in told.pop("forgotten")  # what has no other way says so
+    assert told.pop("edits") >= 0
+    assert told == {
+        "documents": 5, "texts": 5, "version": 1, "versions": [0, 1], "verified": True, "diff": 5, "compared": 5,
+        "report": True,
+    }  # fmt: skip

@@ -30,11 +30,13 @@ INSTALL = re.compile(r"pip3? install ([^`&;|]*)")
 
 
 def install_lines(page: Path) -> list[list[str]]:
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ").replace('\\"', '"')
     return [shlex.split(line, comments=True) for line in INSTALL.findall(re.sub(r"\n", " \n;", text))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "notebooks").glob("*.ipynb"))], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_an_install_line_names_a_checkout_or_a_wheel_and_extras_that_there_are(page: Path) -> None:
     """The name prox-spark is not on PyPI: a line that asks an index for it would install a stranger's package."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[project.optional-dependencies]")[1]

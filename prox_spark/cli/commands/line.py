@@ -65,23 +65,30 @@ def ingest(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="c4, fineweb, redpajama-v2, openwebmath, jsonl or parquet.", show_default=False
+            metavar="SOURCE",
+            help="c4, fineweb, redpajama-v2, openwebmath, jsonl, parquet or table.",
+            show_default=False,
         ),
     ],
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders or globs, local or remote.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            help="Files, folders or globs, local or remote; names of tables or views.",
+            show_default=False,
+        ),
     ],
     snapshot: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the crawl; else it comes from records or paths.")
     ] = None,
     text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="jsonl, parquet: the column with the text.")
+        str | None, typer.Option(metavar="NAME", help="jsonl, parquet, table: the column with the text.")
     ] = None,
     url_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="jsonl, parquet: the column with the URL.")
+        str | None, typer.Option(metavar="NAME", help="jsonl, parquet, table: the column with the URL.")
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="jsonl, parquet: the column that identifies a record.")
+        str | None, typer.Option(metavar="NAME", help="jsonl, parquet, table: the column that identifies a record.")
     ] = None,
 ) -> None:
     """Bring corpus files into the lake. Records that cannot be read go to the table quarantine.
@@ -91,6 +98,7 @@ def ingest(
     [dim]prox-spark ingest c4 'c4/en/*.json.gz'[/dim]
     [dim]prox-spark ingest fineweb s3a://bucket/fineweb/data/CC-MAIN-2025-51/[/dim]
     [dim]prox-spark ingest jsonl pages.jsonl.zst --text-column body --snapshot 2025-51[/dim]
+    [dim]prox-spark ingest table raw.web.pages --text-column body --id-column page_id[/dim]
     """
     columns = {"text_column": text_column, "url_column": url_column, "id_column": id_column}
     # As JSON a name is text in YAML, too, also where it looks like a number.
@@ -126,7 +134,7 @@ def plan(
     """
     config = options.config()
     config.find_pass(pass_name)
-    with options.open(config, create=False) as (lake, progress):
+    with options.open(config, reads=True) as (lake, progress):
         from prox_spark.pipeline.plan import plan as expected
 
         with progress.waiting("generating for a sample"):

@@ -38,7 +38,7 @@ def report(
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise UserError(f"--output must be a file in a folder that is there, got {output}")
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, progress):
+    with options.open(config, reads=True, brief=True) as (lake, progress):
         from prox_spark.report import report as write
 
         with progress.waiting("writing the report"):
@@ -86,7 +86,7 @@ def export(
     if not to.strip():
         raise UserError("--to must name the folder to write to")
     config = options.config()
-    with options.open(config, create=False) as (lake, progress):
+    with options.open(config, reads=True) as (lake, progress):
         from prox_spark.audit.export import export as write
         from prox_spark.audit.export import packing
 

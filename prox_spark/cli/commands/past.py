@@ -22,7 +22,7 @@ def history(options: Invocation) -> None:
     [dim]prox-spark history --json[/dim]
     """
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, _):
+    with options.open(config, reads=True, brief=True) as (lake, _):
         from prox_spark.audit.history import history as versions_of
         from prox_spark.audit.maintain import expiring
 
@@ -41,7 +41,7 @@ def show(
     [dim]prox-spark show 3f9a1c[/dim]
     """
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, _):
+    with options.open(config, reads=True, brief=True) as (lake, _):
         from prox_spark.audit.history import document
 
         life = document(lake, doc_id)
@@ -68,7 +68,7 @@ def diff(
     [dim]prox-spark diff 1 2 --doc 3f9a1c[/dim]
     """
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, progress):
+    with options.open(config, reads=True, brief=True) as (lake, progress):
         from prox_spark.audit import diff as comparing
 
         with progress.waiting("comparing"):
@@ -99,7 +99,7 @@ def compare_modes(
     [dim]prox-spark compare-modes --json --limit 1000[/dim]
     """
     config = options.config()
-    with options.open(config, create=False) as (lake, progress):
+    with options.open(config, reads=True) as (lake, progress):
         from prox_spark.audit import compare
 
         with progress.waiting("comparing"):
@@ -130,7 +130,7 @@ def sql(
     if not text.strip().rstrip(";").strip():
         raise UserError("the query is empty; give one SQL statement, or - to read it from stdin")
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, progress):
+    with options.open(config, reads=True, brief=True) as (lake, progress):
         from prox_spark.cli import queries
         from prox_spark.lake.functions import register_functions
 

@@ -56,7 +56,7 @@ def verify(
     [dim]prox-spark verify --version v1.0 --sample 1000[/dim]
     """
     config = options.config()
-    with options.open(config, create=False, brief=True) as (lake, progress):
+    with options.open(config, reads=True, brief=True) as (lake, progress):
         from prox_spark.audit.verify import verify as check
 
         with progress.waiting("verifying"):
