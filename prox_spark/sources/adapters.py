@@ -112,7 +112,7 @@ def adapter(source: str, settings: Settings | None = None) -> Adapter:
     Raises:
         SourceError: There is no such source.
     """
-    if source in ("jsonl", "parquet"):
+    if source in ("jsonl", "parquet", "table"):
         return _generic(source, settings)
     known = {item.name: item for item in (C4, FINEWEB, REDPAJAMA_V2, OPENWEBMATH)}
     if source not in known:
@@ -218,4 +218,4 @@ REDPAJAMA_V2 = Adapter(
 
 OPENWEBMATH = Adapter("openwebmath", identity=("date",))
 
-SOURCES = (C4.name, FINEWEB.name, REDPAJAMA_V2.name, OPENWEBMATH.name, "jsonl", "parquet")
+SOURCES = (C4.name, FINEWEB.name, REDPAJAMA_V2.name, OPENWEBMATH.name, "jsonl", "parquet", "table")

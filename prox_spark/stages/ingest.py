@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pyspark.sql import Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
 
@@ -33,13 +34,15 @@ from prox_spark.sources import (
     units,
 )
 from prox_spark.spark import listing
+from prox_spark.spark.listing import Listing
 from prox_spark.spark.partitions import partition_keys, range_key
+from prox_spark.spark.rows import TABLE, json_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, Observation, SparkSession
+    from pyspark.sql import Observation, SparkSession
 
-    from prox_spark.spark.listing import Listing
+    from prox_spark.sources.records import Record
     from prox_spark.spark.tally import Counter, Tally
 
     Batches = Iterator[pa.RecordBatch]
@@ -78,12 +81,16 @@ def listed(spark: SparkSession, source: Adapter, paths: Sequence[str], *, lake: 
     Args:
         spark: The session; it lists other file systems than this machine's, so that its credentials count.
         source: The adapter.
-        paths: Files, folders or patterns.
+        paths: Files, folders or patterns; names of tables or views where the source is `table`.
         lake: The folder of the lake that they are for, which is no source.
 
     Raises:
         SourceError: A path matches no file, or none that the source has; or it lies in the lake.
     """
+    if source.name == TABLE:
+        for name in paths:
+            json_rows(spark, source, name)  # what cannot be read says so now
+        return Listing(tuple(File(name, 0) for name in paths))
     return listing.files(spark, source, paths, lake=lake)
 
 
@@ -121,6 +128,10 @@ def records(
     """
     check_snapshot(snapshot)
     reader = Reader(source, snapshot, settings.max_record_bytes, settings.max_window_bytes)
+    if source.name == TABLE:
+        names = [(n, part.file.path) for n, unit in enumerate(work) for part in unit.slices]
+        frames = [json_rows(spark, source, name).mapInArrow(_read_rows(reader, name, n), RECORDS) for n, name in names]
+        return reduce(DataFrame.unionByName, frames)
     handed = [(n, part) for n, unit in enumerate(work) for part in unit.slices if _is_handed_over(part.file)]
     opened = [
         (n, parts) for n, unit in enumerate(work) if (parts := [p for p in unit.slices if not _is_handed_over(p.file)])
@@ -261,6 +272,20 @@ def _read_contents(reader: Reader, tally: Tally | None) -> Callable[[Batches], B
                 joined = None if content is None else memory_input(other, content)
                 records = reader.records(source, joined=joined)
                 yield from _counted(batches(records, source=reader.adapter.name, unit=unit), counter, source.size)
+
+    return read
+
+
+def _read_rows(reader: Reader, name: str, unit: int) -> Callable[[Batches], Batches]:
+    def records(batch: pa.RecordBatch) -> Iterator[Record]:
+        positions = batch.column("position").to_pylist()
+        for row, position in zip(batch.column("row"), positions, strict=True):
+            for record in reader.records(memory_input(name, row.as_buffer())):
+                yield record._replace(position=position)
+
+    def read(work: Batches) -> Batches:
+        for batch in work:
+            yield from batches(records(batch), source=reader.adapter.name, unit=unit)
 
     return read
 
