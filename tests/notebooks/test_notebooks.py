@@ -7,12 +7,16 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import prox_spark
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -60,19 +64,31 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.spark
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
-def test_a_notebook_runs_from_top_to_bottom(path: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def kernel(desk: Path) -> Iterator[NotebookClient]:
+    """Start one kernel for all notebooks, as each would start a JVM; every one begins with an empty namespace."""
     nbformat = pytest.importorskip("nbformat", reason="pip install nbformat nbclient ipykernel, they are in dev")
     from nbclient import NotebookClient
 
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(desk)}})
-    client.execute()
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+        environ.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        environ.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        place = {"metadata": {"path": str(desk)}}
+        client = NotebookClient(nbformat.v4.new_notebook(), timeout=900, kernel_name="python3", resources=place)
+        with client.setup_kernel():
+            yield client
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
+def test_a_notebook_runs_from_top_to_bottom(path: Path, kernel: NotebookClient) -> None:
+    import nbformat
+
+    notebook = kernel.nb = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("get_ipython().run_line_magic('reset', '-f')"))
+    kernel.execute(reset_kc=False, cleanup_kc=False)
     if "PROX_SPARK_KEEP_NOTEBOOKS" in os.environ:  # to look at them
         nbformat.write(notebook, Path(os.environ["PROX_SPARK_KEEP_NOTEBOOKS"]) / path.name)
     images = [
