@@ -3,7 +3,7 @@
 from prox_spark.engines.careful import answer_carefully, in_own_process
 from prox_spark.engines.kinds import KINDS, Kind, create, fingerprint, kind_of, resolve
 from prox_spark.engines.openai import OpenAIEngine
-from prox_spark.engines.residency import get_engine, loads, on_gpu, release
+from prox_spark.engines.residency import get_engine, loads, on_gpu, release, taken
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import (
@@ -45,4 +45,5 @@ __all__ = [
     "release",
     "resolve",
     "stream",
+    "taken",
 ]

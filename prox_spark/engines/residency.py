@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prox_spark.config import ModelSettings
 from prox_spark.engines.kinds import create
 from prox_spark.engines.models import wants_gpu
+from prox_spark.engines.vllm import VllmEngine
 
 if TYPE_CHECKING:
     from prox_spark.config import EngineSettings
@@ -61,6 +62,11 @@ def release() -> None:
 def loads() -> int:
     """Count the engines that `get_engine` has loaded in this process."""
     return _SLOT.loads
+
+
+def taken(engine: Engine) -> dict[str, int]:
+    """Tell what an engine has chosen where its settings leave it open; nothing where there is nothing to choose."""
+    return engine.taken if isinstance(engine, VllmEngine) else {}
 
 
 def on_gpu(settings: EngineSettings) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
@@ -46,6 +46,9 @@ class RefineSummary:
         gpu_seconds: The part of it on a GPU.
         loads_by_wave: The loads of each wave: after the first there should be none.
         gpu_idle_share: Share of the GPU seconds in which no kernel ran, as the driver tells it; None without a GPU.
+        max_sequences: Prompts that an engine of vLLM decoded at once; 0 for other engines.
+        max_batched_tokens: Tokens that it took in one step; 0 likewise.
+        engines_per_gpu: How often a GPU held the model; 0 likewise.
         engine: Kind of the engine that answered; for `auto`, the one that was taken.
     """
 
@@ -64,12 +67,15 @@ class RefineSummary:
     gpu_seconds: float = 0.0
     loads_by_wave: tuple[int, ...] = ()
     gpu_idle_share: float | None = None
+    max_sequences: int = 0
+    max_batched_tokens: int = 0
+    engines_per_gpu: int = 0
     engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the waves of a refine took; `task_seconds` and the like are those of `stages.refine.SPENT`."""
+    """What the waves of a refine took; `task_seconds` and what follows are `stages.refine.SPENT` and `TAKEN`."""
 
     texts: int = 0
     errors: int = 0
@@ -81,6 +87,9 @@ class Usage:
     loads: float = 0.0
     gpu_watched_seconds: float = 0.0
     gpu_busy_seconds: float = 0.0
+    max_sequences: float = 0.0
+    max_batched_tokens: float = 0.0
+    engines_per_gpu: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -89,7 +98,8 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """Sum up two waves."""
-        return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        both = {name: (mine, asdict(other)[name]) for name, mine in asdict(self).items()}
+        return Usage(**{name: max(pair) if name in refine.TAKEN else sum(pair) for name, pair in both.items()})
 
 
 def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress | None) -> RefineSummary:
@@ -186,6 +196,9 @@ def _summary(run: Run, pass_: Pass, waves: Sequence[Usage], duplicates_saved: in
         engine_seconds=usage.task_seconds,
         gpu_seconds=usage.gpu_seconds,
         gpu_idle_share=refine.gpu_idle_share(usage.gpu_watched_seconds, usage.gpu_busy_seconds),
+        max_sequences=round(usage.max_sequences),
+        max_batched_tokens=round(usage.max_batched_tokens),
+        engines_per_gpu=round(usage.engines_per_gpu),
         engine=pass_.engine.kind,
     )
 
@@ -196,6 +209,7 @@ def _columns(summary: RefineSummary, gpu_hour_price: float | None) -> dict[str, 
     counts: dict[str, object] = {name: getattr(summary, name) for name in counted}
     counts |= {name: round(getattr(summary, name), 3) for name in ("load_seconds", "engine_seconds")}
     counts["loads_by_wave"] = list(summary.loads_by_wave)
+    counts |= {name: getattr(summary, name) for name in refine.TAKEN if getattr(summary, name)}
     if summary.gpu_idle_share is not None:
         counts["gpu_idle_share"] = round(summary.gpu_idle_share, 3)
     tokens = summary.prompt_tokens + summary.output_tokens

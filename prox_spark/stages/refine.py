@@ -41,6 +41,9 @@ GENERATED = tuple(name for name in schema.PROGRAMS.fieldNames() if name not in (
 SPENT = ("task_seconds", "gpu_seconds", "load_seconds", "loads", "gpu_watched_seconds", "gpu_busy_seconds")
 """Columns beside those of `programs`, on the last row of a bunch: what the task has cost since the bunch before."""
 
+TAKEN = ("max_sequences", "max_batched_tokens", "engines_per_gpu")
+"""More columns there: what the engine has taken where its settings leave it open; 0 where it takes no such thing."""
+
 BUNCH = 256
 """Rows that go back to Spark together, and whose answers are decoded in one call."""
 
@@ -62,7 +65,7 @@ def refine(
         tally: Told of each text that is done.
 
     Returns:
-        Rows of `programs`, with the columns `SPENT` for whoever sums them up.
+        Rows of `programs`, with the columns `SPENT` and `TAKEN` for whoever sums them up.
     """
     # The one exchange comes before the engine. Under a filter or a sort within partitions mapInArrow is evaluated once,
     # where a deterministic UDF would be evaluated again.
@@ -75,7 +78,7 @@ def refine(
     else:
         generated = ordered.mapInArrow(writer, _written(), profile=share.resources)
     stamped = {"run_id": F.lit(run_id), "generated_at": F.current_timestamp()}
-    names = (*schema.PROGRAMS.fieldNames(), *SPENT)
+    names = (*schema.PROGRAMS.fieldNames(), *SPENT, *TAKEN)
     return generated.select(*(stamped.get(name, F.col(name)).alias(name) for name in names))
 
 
@@ -87,8 +90,10 @@ def _threaded(pass_: Pass, share: gpus.Share) -> Pass:
 
 
 def spent() -> tuple[Column, ...]:
-    """Give the sums of what the tasks cost, for an observation of `refine`'s rows."""
-    return tuple(F.coalesce(F.sum(name), F.lit(0.0)).alias(name) for name in SPENT)
+    """Give the sums of what the tasks cost, and what their engines took, for an observation of `refine`'s rows."""
+    columns = (*(F.sum(name) for name in SPENT), *(F.max(name) for name in TAKEN))
+    names = (*SPENT, *TAKEN)
+    return tuple(F.coalesce(column, F.lit(0.0)).alias(name) for name, column in zip(names, columns, strict=True))
 
 
 def gpu_idle_share(watched_seconds: float, busy_seconds: float) -> float | None:
@@ -102,7 +107,7 @@ def gpu_idle_share(watched_seconds: float, busy_seconds: float) -> float | None:
 
 def _written() -> StructType:
     kept = schema.select(schema.PROGRAMS, GENERATED)
-    return StructType([*kept.fields, *(StructField(name, DoubleType()) for name in SPENT)])
+    return StructType([*kept.fields, *(StructField(name, DoubleType()) for name in (*SPENT, *TAKEN))])
 
 
 def programs(
@@ -208,6 +213,7 @@ class Task:
         self._loaded = 0.0
         self._loads_before = engines.loads()
         self._gpu: Watch | None = None
+        self._taken = dict.fromkeys(TAKEN, 0.0)
 
     def batches(self, texts: Iterable[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
         """Give the rows of the task's texts, some at a time; the engine is loaded before the first text is read.
@@ -223,6 +229,7 @@ class Task:
                 self._gpu = stack.enter_context(Watch())
             engine = engines.get_engine(engines.in_own_process(settings) if careful else settings)
             self._loaded = time.monotonic() - self._began if engines.loads() > self._loads_before else 0.0
+            self._taken |= {name: float(number) for name, number in engines.taken(engine).items()}
             ask: Ask = partial(stream, engine, batch=self._batch)
             if careful:
                 ask = partial(engines.answer_carefully, settings, batch=self._batch)
@@ -252,7 +259,7 @@ class Task:
         self._counter.write()
 
     def _spent(self) -> dict[str, float]:
-        """Give what the task has cost since this was last asked, by the columns `SPENT`."""
+        """Give what the task has cost since this was last asked, and what its engine took: `SPENT` and `TAKEN`."""
         seconds = time.monotonic() - self._began
         gpu = self._gpu
         watched = (0.0, 0.0, 0.0) if gpu is None else (seconds, gpu.seconds, gpu.busy_seconds)
@@ -260,7 +267,7 @@ class Task:
         now = dict(zip(SPENT, (seconds, watched[0], self._loaded, loads, *watched[1:]), strict=True))
         cost = {name: value - self._told[name] for name, value in now.items()}
         self._told = now
-        return cost
+        return cost | self._taken
 
 
 def _program(sha256: str, chunks: list[dict[str, Any]], pass_: Pass) -> dict[str, Any]:
