@@ -97,7 +97,12 @@ class Usage:
         return self.prompt_tokens + self.output_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        """Sum up two waves."""
+        """Sum up two waves; what engines took is the most of either.
+
+        >>> both = Usage(texts=2, max_sequences=1024.0) + Usage(texts=3, max_sequences=1024.0)
+        >>> both.texts, both.max_sequences
+        (5, 1024.0)
+        """
         both = {name: (mine, asdict(other)[name]) for name, mine in asdict(self).items()}
         return Usage(**{name: max(pair) if name in refine.TAKEN else sum(pair) for name, pair in both.items()})
 
