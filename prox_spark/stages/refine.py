@@ -7,6 +7,7 @@ and so would have every program written twice.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -223,6 +224,8 @@ class Task:
         """
         settings = self._pass.engine
         careful = gpus.attempt() > 0
+        if isinstance(settings, ModelSettings) and settings.threads is not None:
+            os.environ.setdefault("RAYON_NUM_THREADS", str(settings.threads))  # of the tokenizer, not all the machine's
         with ExitStack() as stack:
             gpus.claim(settings)
             if engines.on_gpu(settings):
