@@ -84,7 +84,9 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     gpus = int(float(conf.get("spark.executor.resource.gpu.amount", "0") or 0))
     instances = int(conf.get("spark.executor.instances", "0") or 0)
     at_once, each = engines_of(slots, executors=max(executors(spark), instances), cores=cores, gpus=gpus)
-    return Share(at_once * TASKS_PER_ENGINE, _resources(each, gpus), at_once, each)
+    resources = _resources(each, gpus)
+    alone = resources is not None or cores == 1  # an executor takes one such task at a time
+    return Share(at_once * TASKS_PER_ENGINE, resources, at_once, each, waves=2 if alone else 1)
 
 
 def engines_of(slots: int, *, executors: int, cores: int, gpus: int) -> tuple[int, int]:

@@ -6,9 +6,9 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from prox_spark.spark.settings import is_classic
+from pyspark import inheritable_thread_target
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-def in_flight(spark: SparkSession, jobs: Iterable[Callable[[], Result]], *, most: int) -> Iterator[Result]:
+def in_flight(
+    spark: SparkSession,
+    jobs: Iterable[Callable[[], Result]],
+    *,
+    most: int,
+    inheriting: Callable[..., Any] = inheritable_thread_target,
+) -> Iterator[Result]:
     """Run jobs, at most `most` at a time, and give their results in order.
 
     The next job begins while results are waited for, so that it has work for whoever the one before leaves idle. One
@@ -26,6 +32,8 @@ def in_flight(spark: SparkSession, jobs: Iterable[Callable[[], Result]], *, most
         spark: The session that they run in.
         jobs: Each runs Spark jobs and gives a result.
         most: How many run at the same time.
+        inheriting: Gives, for a session, what gives a job of another thread the properties of this thread: its job
+            group, by which a notebook cancels what a cell has begun, and its scheduler pool.
     """
     if most == 1:
         for job in jobs:
@@ -36,7 +44,7 @@ def in_flight(spark: SparkSession, jobs: Iterable[Callable[[], Result]], *, most
     with ThreadPoolExecutor(most, thread_name_prefix="prox-spark-job") as pool:
         try:
             for job in jobs:
-                pending.append(pool.submit(_inheriting(spark, job, tag)))
+                pending.append(pool.submit(inheriting(spark)(_tagged(spark, job, tag))))
                 if len(pending) == most:
                     yield pending.popleft().result()
             while pending:
@@ -59,9 +67,8 @@ def _ended(future: Future[Result]) -> bool:
     return bool(wait([future], timeout=0.5).done)
 
 
-def _inheriting(spark: SparkSession, job: Callable[[], Result], tag: str) -> Callable[[], Result]:
-    """Make a job for another thread: with this thread's properties in Spark, and a tag by which it is interrupted."""
-    from pyspark import inheritable_thread_target
+def _tagged(spark: SparkSession, job: Callable[[], Result], tag: str) -> Callable[[], Result]:
+    """Give a job a tag by which it is interrupted."""
 
     def tagged() -> Result:
         spark.addTag(tag)
@@ -70,7 +77,4 @@ def _inheriting(spark: SparkSession, job: Callable[[], Result], tag: str) -> Cal
         finally:
             spark.removeTag(tag)
 
-    inheriting: Callable[[], Result] = (
-        inheritable_thread_target(tagged) if is_classic(spark) else inheritable_thread_target(spark)(tagged)
-    )
-    return inheriting
+    return tagged

@@ -15,8 +15,6 @@ from prox_spark.spark.in_flight import in_flight
 class Session:
     """A session that takes tags and is told what to interrupt; its jobs look whether they are."""
 
-    _jvm = None  # a classic one
-
     def __init__(self) -> None:
         self.tags = threading.local()
         self.interrupted: set[str] = set()
@@ -36,6 +34,11 @@ class Session:
             if self.tags.value in self.interrupted:
                 raise RuntimeError("interrupted")
             time.sleep(0.01)
+
+
+def plain(spark: Session) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Leave a job as it is: there is no thread of a JVM whose properties it could inherit."""
+    return lambda job: job
 
 
 def counted(seconds: float = 0.05) -> tuple[list[int], Callable[[int], Callable[[], int]]]:
@@ -59,7 +62,7 @@ def counted(seconds: float = 0.05) -> tuple[list[int], Callable[[int], Callable[
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_results_come_in_order_and_no_more_jobs_run_than_are_allowed(most: int) -> None:
     at_once, job = counted()
-    results = list(in_flight(Session(), (job(number) for number in range(7)), most=most))  # type: ignore[arg-type]
+    results = list(in_flight(Session(), (job(number) for number in range(7)), most=most, inheriting=plain))  # type: ignore[arg-type]
     assert results == list(range(7))
     assert max(at_once) == most
 
@@ -87,7 +90,7 @@ def test_a_job_that_fails_ends_the_others() -> None:
 
     began = time.monotonic()
     with pytest.raises(ValueError, match="broken"):
-        list(in_flight(spark, [broken, long, long], most=2))
+        list(in_flight(spark, [broken, long, long], most=2, inheriting=plain))
     assert ended == ["interrupted"] and time.monotonic() - began < 10
 
 
@@ -99,7 +102,7 @@ def test_whoever_stops_listening_ends_the_jobs() -> None:
         yield lambda: spark.run(30)
         yield lambda: spark.run(30)
 
-    results = in_flight(spark, jobs(), most=2)
+    results = in_flight(spark, jobs(), most=2, inheriting=plain)
     next(results)
     began = time.monotonic()
     results.close()  # type: ignore[attr-defined]
