@@ -19,7 +19,7 @@ from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.conditions import causes
-from prox_spark.spark.settings import changed
+from prox_spark.spark.settings import as_rows, changed
 from prox_spark.stages.verify import membership, placed, reparsed, replayed
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
         placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
         reparsed(chosen.parsed),
     ]
-    findings = reduce(lambda one, other: one.unionByName(other), [part.localCheckpoint() for part in parts])
+    findings = reduce(lambda one, other: one.unionByName(other), [as_rows(part) for part in parts])
     counts = {row["check"]: int(row["n"]) for row in findings.groupBy("check").agg(F.count("*").alias("n")).collect()}
     first = findings.orderBy("check", "key", "detail").limit(limit).collect()
     sums = _sums(lake, number, tables)

@@ -93,6 +93,16 @@ def kept(frame: DataFrame) -> Iterator[None]:
         frame.unpersist()
 
 
+def as_rows(frame: DataFrame) -> DataFrame:
+    """Compute a frame once and give its rows as a frame; the frame itself where there are no checkpoints."""
+    try:
+        return frame.localCheckpoint()
+    except PySparkException as error:
+        if error.getCondition() not in REFUSED:
+            raise
+        return frame
+
+
 @contextmanager
 def described(spark: SparkSession, text: str) -> Iterator[None]:
     """Have Spark's UI show a text for the jobs of the block, instead of the line of code that started them."""

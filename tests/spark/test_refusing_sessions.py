@@ -10,7 +10,7 @@ from pyspark.errors import PySparkException
 
 from prox_spark.errors import RunError
 from prox_spark.spark.gpus import engines_of
-from prox_spark.spark.settings import changed, kept, observed, observed_if_told, sets, value_of
+from prox_spark.spark.settings import as_rows, changed, kept, observed, observed_if_told, sets, value_of
 
 
 class Refusing:
@@ -43,6 +43,9 @@ class Refusing:
 
 class Uncached:
     """A frame of a session without a cache."""
+
+    def localCheckpoint(self) -> None:  # noqa: N802 - pyspark's name
+        self.persist()
 
     def persist(self) -> None:
         raise PySparkException(
@@ -82,6 +85,7 @@ def test_rows_are_computed_again_where_there_is_no_cache() -> None:
     with kept(frame):
         done.append(True)
     assert done
+    assert as_rows(frame) is frame
 
 
 def test_an_observation_that_never_comes_ends_in_one_line() -> None:
