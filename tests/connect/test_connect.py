@@ -80,8 +80,8 @@ def test_no_module_touches_the_jvm_or_an_rdd_without_a_check() -> None:
         code = path.read_text(encoding="utf-8")
         if hits := re.findall(r"\._jvm\b|\._jsparkSession|\._jdf|\.rdd\b|\.sparkContext|\._sc\b|accumulator", code):
             found[path.name] = hits
-    # Each behind a check: `parallelism`, the tasks and executors of `gpus`, descriptions of jobs, the file system of plain
-    # paths, and the progress bar, which goes without.
+    # Each behind a check: `parallelism`, the tasks and executors of `gpus`, descriptions of jobs, the file system of
+    # plain paths, and the progress bar, which goes without.
     counts = {"session.py": 1, "gpus.py": 2, "tasks.py": 1, "settings.py": 3, "listing.py": 1}
     assert found == {name: [".sparkContext"] * count for name, count in counts.items()}
 
