@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, PassSettings
 from prox_spark.errors import LakeError
-from prox_spark.profiles import Profile
+from prox_spark.profiles import Brought, Profile
 from prox_spark.program import Policy
 from prox_spark.program.operations import Level
 
@@ -168,6 +168,7 @@ def _resolve(config: Config, settings: PassSettings) -> Pass:
         prompt_format=settings.prompt_format,
         parity=settings.parity,
         constrain=settings.constrain,
+        brought=Brought(settings.system_file, settings.system_sha256, settings.marker, settings.line_base),
     )
     engine = engines.resolve(config.engine_of(settings))
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))

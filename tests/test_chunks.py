@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_spark.chunks import Tokenizer, WordTokenizer, as_tokenizer, chunk, number_lines
+from prox_spark.chunks import Numbering, Tokenizer, Window, WordTokenizer, as_tokenizer, chunk, cut, number_lines
 
 DATA = Path(__file__).parent / "data"
 
@@ -151,3 +152,15 @@ def test_what_counts_is_a_tokenizer_and_what_does_not_is_refused() -> None:
     assert isinstance(as_tokenizer(WordTokenizer()), Tokenizer)
     with pytest.raises(TypeError, match="got int"):
         as_tokenizer(7)
+
+
+def test_windows_that_overlap_are_ultraxs(shared: Path) -> None:
+    """508 texts that UltraX's own code has cut; it ends lines at a lone carriage return before it numbers them."""
+    for row in parquet.read_table(shared / "refiners" / "ultrax_windows.parquet").to_pylist():
+        note = json.loads(row["note"])
+        window = Window(note["max_chars"], overlap=note["overlap_ratio"])
+        text = row["text"].replace("\r\n", "\n").replace("\r", "\n")
+        parts = cut(text, WordTokenizer(), Numbering("<lid:{n}>", 1), window)
+        first_own = [part.line_start if part.own_start is None else part.own_start for part in parts]
+        spans = [[part.line_start + 1, part.line_end + 1, own + 1] for part, own in zip(parts, first_own, strict=True)]
+        assert spans == note["windows"]

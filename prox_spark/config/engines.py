@@ -127,6 +127,7 @@ class _VllmKeys(Section):
     cache_gib: Count = 2
     eager: Flag | None = None
     own_process: Flag | None = None
+    prefix_caching: Flag = False
     speculation: Literal["off", "ngram"] = "off"
     speculative_tokens: Count = 8
 
@@ -153,6 +154,8 @@ class VllmSettings(_VllmKeys, ModelSettings):
         cache_gib: Memory for the cache of the prompts on a CPU.
         eager: Run without compiled graphs; None compiles on a GPU only.
         own_process: Give the model a process of its own; None does so on a GPU only.
+        prefix_caching: Keep what the prompts begin with in common: ProX's share some thirty tokens, those of ReScraper
+            2,300.
         speculation: Guess tokens by looking them up in the prompt; the answers stay the same.
         speculative_tokens: Tokens guessed at a time.
     """

@@ -37,15 +37,24 @@ class PassSettings(Section):
         prompt_format: Another prompt format than the profile's; None keeps it.
         parity: Show the model the published prompts token for token, quirks included.
         constrain: Let the model write nothing but programs about the lines it is shown; None keeps the profile's.
+        system_file: The system text, for profiles whose own is not ours to ship: a text file, or a Python file in which
+            it is a string.
+        system_sha256: Hash that this text must have; None takes the profile's, where it is known.
+        marker: How the profile numbers lines, where that is not known; None keeps the profile's.
+        line_base: The number of the first line; None keeps the profile's.
         engine: Another engine than the configuration's; None keeps it.
         policy: How the programs are executed.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
     profile: Text
-    prompt_format: Literal["llama2", "plain", "raw"] | None = None
+    prompt_format: Literal["llama2", "plain", "raw", "chatml"] | None = None
     parity: Flag = False
     constrain: Flag | None = None
+    system_file: Text | None = None
+    system_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    marker: Text | None = None
+    line_base: Annotated[Int, Field(ge=0, le=1)] | None = None
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
 

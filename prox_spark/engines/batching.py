@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from prox_spark.engines.seam import Completion
+from prox_spark.engines.seam import Completion, Sampling
 from prox_spark.errors import ProxError
 
 Answer = TypeVar("Answer")
@@ -14,12 +14,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A prompt on its way through the model: its place in the call, its token ids, its limit and grammar."""
+    """A prompt on its way through the model: its place in the call, its token ids, its limit, grammar and sampling."""
 
     index: int
     token_ids: tuple[int, ...]
     max_new_tokens: int
     grammar: str | None = None
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

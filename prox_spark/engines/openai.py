@@ -141,11 +141,13 @@ def _tokenizer(settings: OpenAISettings) -> Tokenizer:
 
 
 def _body(settings: OpenAISettings, prompt: Prompt) -> dict[str, Any]:
+    sampling = prompt.sampling
     return {
         "model": settings.model,
         "prompt": list(prompt.token_ids) if prompt.token_ids is not None else prompt.text,
         "max_tokens": prompt.max_new_tokens,
-        "temperature": 0.0,
+        "temperature": 0.0 if sampling is None else sampling.temperature,
+        **({} if sampling is None else {"top_p": sampling.top_p}),
     }
 
 

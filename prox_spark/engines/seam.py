@@ -16,6 +16,21 @@ Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an engine with a model chooses the next token, where it does not take the likeliest.
+
+    Attributes:
+        temperature: Above 0; 1 is what the model has learned.
+        top_p: The likeliest tokens that have this probability together are drawn from.
+
+    There is no seed: which tokens are drawn depends on the batch, on any GPU. Programs are stored, never made twice.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Hold what an engine is asked.
 
@@ -25,6 +40,7 @@ class Prompt:
         max_new_tokens: Longest completion, in tokens.
         level: What is asked for, a verdict on a document or the program of a chunk; engines without a model need it.
         grammar: What the answer may be, in llguidance's Lark; None for anything. Engines with a model follow it.
+        sampling: How the next token is chosen; None takes the likeliest.
     """
 
     text: str
@@ -32,6 +48,7 @@ class Prompt:
     max_new_tokens: int = 256
     level: Level = "chunk"
     grammar: str | None = None
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,54 @@ def make_llama(folder: Path, *, hidden: int = 128, context: int = 2048, end: flo
     model.save_pretrained(folder)
 
 
+def make_qwen3(folder: Path, *, context: int = 4096, end: float = 1.5) -> None:
+    """Write a random Qwen3 of two layers with a byte-level tokenizer that has the tokens of its chat, as safetensors.
+
+    Args:
+        folder: Where to.
+        context: Its positions.
+        end: How much louder than any other the end token is: the higher, the shorter the answers.
+    """
+    import torch
+    import transformers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>", "</tool_call>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(
+        [*LINES, "system user assistant <lid:12> replace_str(1, 'a', '') keep_all()"], trainer
+    )
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special[:3]])
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in special[3:]])
+    end_id = tokenizer.token_to_id("<|im_end|>")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about))
+    torch.manual_seed(7)
+    config = transformers.Qwen3Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=context,
+        bos_token_id=None,
+        eos_token_id=end_id,
+        tie_word_embeddings=False,
+        initializer_range=0.5,
+    )
+    model = transformers.Qwen3ForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[end_id] *= end
+    model.save_pretrained(folder)
+
+
 def write_tokenizer(folder: Path) -> int:
     """Train a tokenizer in Llama's form on a few lines and save it; give the size of its vocabulary."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers

@@ -49,6 +49,7 @@ class SamplingParams:
     """Hold what a request asks for."""
 
     temperature: float = 1.0
+    top_p: float = 1.0
     max_tokens: int = 16
     stop_token_ids: list[int] | None = None
     detokenize: bool = True

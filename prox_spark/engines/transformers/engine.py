@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prox_spark.engines import memory, models
 from prox_spark.engines.batching import Limits, Request, batches, isolate, refusal
-from prox_spark.engines.seam import Completion, Prompt
+from prox_spark.engines.seam import Completion, Prompt, Sampling
 from prox_spark.engines.tokenizer import ModelTokenizer
 from prox_spark.engines.transformers import graphs
 from prox_spark.engines.transformers.constraints import Constraints
@@ -75,7 +75,7 @@ class TransformersEngine:
         self._selects = not getattr(self._model, "_is_stateful", False)  # a state of its own has no rows to choose
         self._constraints = Constraints(tokenizer, self._vocabulary, self._eos)
         self._lock = threading.Lock()
-        self._model.generation_config = self._greedy(None)  # a shipped one may sample or punish repetition
+        self._model.generation_config = self._chosen(None)  # a shipped one may sample or punish repetition
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -98,9 +98,10 @@ class TransformersEngine:
             else:
                 answers[index] = refused
         with self._lock:
-            for batch in batches(requests, self._limits):
-                for part in _parts(batch, self._limits.size):
-                    answers.update(isolate(part, self._answer, _failure))
+            for alike in _by_sampling(requests):
+                for batch in batches(alike, self._limits):
+                    for part in _parts(batch, self._limits.size):
+                        answers.update(isolate(part, self._answer, _failure))
         return [answers[index] for index in range(len(prompts))]
 
     def close(self) -> None:
@@ -113,7 +114,7 @@ class TransformersEngine:
         token_ids = prompt.token_ids
         if token_ids is None:
             token_ids = tuple(self._tokenizer.encode(prompt.text))
-        return Request(index, token_ids, prompt.max_new_tokens, prompt.grammar)
+        return Request(index, token_ids, prompt.max_new_tokens, prompt.grammar, prompt.sampling)
 
     def _answer(self, batch: Sequence[Request]) -> list[Completion]:
         import torch
@@ -132,7 +133,7 @@ class TransformersEngine:
         return [self._completion(request, row) for request, row in zip(batch, rows, strict=True)]
 
     def _decode(self, batch: Sequence[Request]) -> list[list[int]]:
-        if self._graphs is not None and not any(request.grammar for request in batch):
+        if self._graphs is not None and not any(request.grammar or request.sampling for request in batch):
             try:
                 return self._graphs.decode(batch)
             except graphs.CannotCaptureError as error:
@@ -159,7 +160,7 @@ class TransformersEngine:
                     input_ids=ids,
                     attention_mask=mask,
                     past_key_values=cache,
-                    generation_config=self._greedy(min(left, most), return_dict_in_generate=True),
+                    generation_config=self._chosen(min(left, most), batch[0].sampling, return_dict_in_generate=True),
                     logits_processor=processors,
                 )
             for at, written in zip(going, output.sequences[:, ids.shape[1] :].tolist(), strict=True):
@@ -177,13 +178,18 @@ class TransformersEngine:
     def _goes_on(self, request: Request, row: Sequence[int]) -> bool:
         return len(row) < request.max_new_tokens and self._eos.isdisjoint(row)
 
-    def _greedy(self, max_new_tokens: int | None, *, return_dict_in_generate: bool = False) -> Any:
+    def _chosen(
+        self, max_new_tokens: int | None, sampling: Sampling | None = None, *, return_dict_in_generate: bool = False
+    ) -> Any:
+        """Write how tokens are chosen: the likeliest, or as the profile samples, out of all."""
         from transformers import GenerationConfig
 
         config: Any = GenerationConfig  # its constructor has no annotations
         eos = sorted(self._eos) or None
+        drawn = {} if sampling is None else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         return config(
-            do_sample=False,
+            do_sample=sampling is not None,
+            **drawn,
             num_beams=1,
             max_new_tokens=max_new_tokens,
             eos_token_id=eos,
@@ -245,6 +251,14 @@ def _bytes_of_a_token(model: Any, context: int) -> int:
     computed = 8 * config.hidden_size + 3 * (getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
     width = int(next(model.parameters()).element_size())
     return int((2 * kept + computed) * width + 3 * context)
+
+
+def _by_sampling(requests: Sequence[Request]) -> list[list[Request]]:
+    """Part the requests by how their tokens are chosen, which a batch has in common."""
+    alike: dict[Sampling | None, list[Request]] = {}
+    for request in requests:
+        alike.setdefault(request.sampling, []).append(request)
+    return list(alike.values())
 
 
 def _parts(batch: Sequence[Request], size: int) -> list[Sequence[Request]]:

@@ -153,8 +153,10 @@ class VllmCore:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
+        sampling = prompt.sampling
         return SamplingParams(
-            temperature=0.0,
+            temperature=0.0 if sampling is None else sampling.temperature,
+            top_p=1.0 if sampling is None else sampling.top_p,
             max_tokens=prompt.max_new_tokens,
             stop_token_ids=sorted(self._eos),
             detokenize=False,
@@ -229,7 +231,7 @@ def _arguments(settings: VllmSettings, source: tuple[str, str | None], *, on_gpu
         max_num_batched_tokens=settings.max_batched_tokens,
         gpu_memory_utilization=settings.memory_share,  # of one engine, where several share the GPU
         enforce_eager=settings.eager if settings.eager is not None else not on_gpu,
-        enable_prefix_caching=False,  # prompts of web pages share some thirty tokens
+        enable_prefix_caching=settings.prefix_caching,
         seed=0,
         disable_log_stats=True,
         speculative_config=speculative,

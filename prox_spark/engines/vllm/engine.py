@@ -37,7 +37,7 @@ _THREADS_EACH = 2
 
 
 class VllmEngine:
-    """A model in vLLM that answers greedily, prompts as token ids.
+    """A model in vLLM that answers prompts given as token ids, greedily where the profile does not sample.
 
     On a GPU the model has a process of its own, which goes on decoding while this one makes prompts; on a CPU, where
     both would share the cores, it lives in this process (`engine.own_process` decides otherwise). A small model on a
