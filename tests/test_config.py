@@ -138,7 +138,9 @@ def test_a_pass_takes_from_the_engine_what_it_does_not_say_itself() -> None:
 
 def test_a_key_of_another_kind_is_an_error_that_names_the_kinds_that_have_it() -> None:
     message = failure("engine.kind=vllm", "engine.model=m", "engine.batch_size=8")
-    assert message.startswith("engine.batch_size is not a setting of the engine vllm, but of auto, transformers; known")
+    assert message.startswith(
+        "engine.batch_size is not a setting of the engine vllm, but of auto, transformers, classifier; known"
+    )
     message = failure("engine.max_sequences=8")
     assert message.startswith("engine.max_sequences is not a setting of the engine tagger, but of auto, vllm; known")
     message = failure("passes.doc.engine={kind: rules, model: m}")
@@ -180,7 +182,8 @@ def test_engine_settings_are_a_key_and_survive_pickling() -> None:
         (MODEL % "batch_size: true", "engine.batch_size must be a whole number, got true"),
         (
             "engine.kind=vlm",
-            "engine.kind must be one of auto, tagger, rules, transformers, scripted, vllm, openai, got 'vlm'",
+            "engine.kind must be one of auto, tagger, rules, transformers, scripted, vllm, openai, classifier, "
+            "fasttext, got 'vlm'",
         ),
         ("engine={kind: rules, rules: [c4, c5]}", "engine.rules.1 must be one of c4, gopher, fineweb, got 'c5'"),
         ("engine={kind: rules, rules: []}", "engine.rules must be a list of at least one, got a list of 0"),

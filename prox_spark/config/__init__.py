@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from prox_spark.config.engines import (
     AutoSettings,
+    ClassifierSettings,
     EngineKind,
     EngineSettings,
+    FastTextSettings,
     ModelSettings,
     OpenAISettings,
     RuleSet,
@@ -41,9 +43,11 @@ from prox_spark.errors import ConfigError
 
 __all__ = [
     "AutoSettings",
+    "ClassifierSettings",
     "Config",
     "EngineKind",
     "EngineSettings",
+    "FastTextSettings",
     "IngestSettings",
     "MlflowSettings",
     "ModelSettings",

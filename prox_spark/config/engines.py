@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from prox_spark.config.section import Count, Flag, Float, Int, Section, Text
 
-EngineKind = Literal["auto", "tagger", "rules", "transformers", "scripted", "vllm", "openai"]
+EngineKind = Literal["auto", "tagger", "rules", "transformers", "scripted", "vllm", "openai", "classifier", "fasttext"]
 RuleSet = Literal["c4", "gopher", "fineweb"]
 
 
@@ -163,6 +163,34 @@ class VllmSettings(_VllmKeys, ModelSettings):
     kind: Literal["vllm"] = "vllm"
 
 
+class ClassifierSettings(_TransformersKeys, ModelSettings):
+    """A sequence classifier of transformers, which judges a text with one number.
+
+    Attributes:
+        max_tokens: A text is judged by so many of its first tokens.
+        label: The output whose probability is the score; None takes the only output of a regression as it is.
+    """
+
+    kind: Literal["classifier"] = "classifier"
+    max_tokens: Count = 512
+    label: Text | None = None
+
+
+class FastTextSettings(KindSettings):
+    """A fastText classifier that the user brings, on a CPU.
+
+    Attributes:
+        model: The file.
+        label: The label whose probability is the score, such as `__label__hq`.
+    """
+
+    needed = ("model", "label")
+
+    kind: Literal["fasttext"] = "fasttext"
+    model: Text
+    label: Text
+
+
 class AutoSettings(_VllmKeys, _TransformersKeys, ModelSettings):
     """vLLM where it is installed, else transformers, with the keys of both."""
 
@@ -176,7 +204,9 @@ EngineSettings = Annotated[
     | TransformersSettings
     | ScriptedSettings
     | VllmSettings
-    | OpenAISettings,
+    | OpenAISettings
+    | ClassifierSettings
+    | FastTextSettings,
     Field(discriminator="kind"),
 ]
 """The settings of one engine, told apart by their `kind`."""
@@ -193,7 +223,7 @@ def kinds_with(key: str) -> list[str]:
     """Name the kinds that have a setting.
 
     >>> kinds_with("batch_size")
-    ['auto', 'transformers']
+    ['auto', 'transformers', 'classifier']
     """
     return [kind for kind, cls in SETTINGS_OF.items() if key in cls.model_fields]
 

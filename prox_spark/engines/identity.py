@@ -14,7 +14,15 @@ from prox_spark.engines.tagger import TAGGER_VERSION, shipped_weights
 from prox_spark.errors import EngineError
 
 if TYPE_CHECKING:
-    from prox_spark.config import ModelSettings, OpenAISettings, RulesSettings, ScriptedSettings, TaggerSettings
+    from prox_spark.config import (
+        ClassifierSettings,
+        FastTextSettings,
+        ModelSettings,
+        OpenAISettings,
+        RulesSettings,
+        ScriptedSettings,
+        TaggerSettings,
+    )
 
 _MODEL_FILES = (
     "*.safetensors",
@@ -70,6 +78,16 @@ def of_model(settings: ModelSettings) -> dict[str, object]:
     if not any(path.suffix == ".safetensors" for path in files):
         raise EngineError(f"engine.model {name} has no .safetensors file")
     return {"dtype": settings.dtype, "model": {path.name: _digest(path) for path in files}}
+
+
+def of_classifier(settings: ClassifierSettings) -> dict[str, object]:
+    """The model, what it reads of a text, and which of its outputs counts."""
+    return {**of_model(settings), "max_tokens": settings.max_tokens, "label": settings.label}
+
+
+def of_fast_text(settings: FastTextSettings) -> dict[str, object]:
+    """The file and the label."""
+    return {"model": _digest(Path(settings.model)), "label": settings.label}
 
 
 def _digest(path: Path) -> str:

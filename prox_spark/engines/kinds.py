@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from prox_spark.config import EngineKind, as_kind
 from prox_spark.engines import identity
+from prox_spark.engines.classifier import ClassifierEngine
+from prox_spark.engines.fast_text import FastTextEngine
 from prox_spark.engines.openai import OpenAIEngine
 from prox_spark.engines.rules import RulesEngine
 from prox_spark.engines.scripted import ScriptedEngine
@@ -65,6 +67,10 @@ KINDS: dict[EngineKind, Kind] = {
     "vllm": Kind(
         VllmEngine, identity.of_model, resident=True, preflight=True, extra="vllm", packages=("vllm", *_TORCH)
     ),
+    "classifier": Kind(
+        ClassifierEngine, identity.of_classifier, resident=True, preflight=True, extra="hf", packages=_TORCH
+    ),
+    "fasttext": Kind(FastTextEngine, identity.of_fast_text, preflight=True),
 }
 """By kind; `auto` is none of them, see `resolve`."""
 

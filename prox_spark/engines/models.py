@@ -94,6 +94,17 @@ def number_type(wanted: str, *, on_gpu: bool) -> str:
     return "float16" if gpu is not None and gpu.generation is not None and gpu.generation < _AMPERE else "bfloat16"
 
 
+def free(device: str) -> None:
+    """Give back the memory of models that nobody holds any more, that of a GPU too."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+
+
 def load_tokenizer(name: str, revision: str | None) -> Any:
     """Load a tokenizer of transformers; none of the model's own code runs.
 

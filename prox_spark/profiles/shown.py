@@ -25,6 +25,8 @@ _CHAT_MARKS = re.compile(
 
 def shown_text(profile: Profile, text: str) -> str:
     r"""Give a text as it may stand in the profile's prompts; without parity the number of its lines stays."""
+    if profile.grammar == "score":  # a classifier follows no instructions, and is to judge the text as it is
+        return text
     if profile.parity:
         # The refiners after ProX end a line at a lone carriage return too, before they number lines.
         return text if profile.grammar == "prox" else text.replace("\r\n", "\n").replace("\r", "\n")

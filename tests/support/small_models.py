@@ -46,6 +46,42 @@ def make_llama(folder: Path, *, hidden: int = 128, context: int = 2048, end: flo
     model.save_pretrained(folder)
 
 
+def make_classifier(folder: Path, *, outputs: int = 1) -> None:
+    """Write a random BERT that judges texts, with a tokenizer of word pieces, as safetensors; its context is 64.
+
+    Args:
+        folder: Where to.
+        outputs: One is a regression; more are labelled `LABEL_0`, `LABEL_1`, ...
+    """
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(LINES, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about))
+    torch.manual_seed(7)
+    config = transformers.BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        num_labels=outputs,
+        initializer_range=0.5,
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+
+
 def make_qwen3(folder: Path, *, context: int = 4096, end: float = 1.5) -> None:
     """Write a random Qwen3 of two layers with a byte-level tokenizer that has the tokens of its chat, as safetensors.
 

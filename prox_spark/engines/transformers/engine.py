@@ -108,7 +108,7 @@ class TransformersEngine:
         """Free the model and the memory of its device."""
         with self._lock:
             self._model = None
-            _free(self._device)
+            models.free(self._device)
 
     def _request(self, index: int, prompt: Prompt) -> Request:
         token_ids = prompt.token_ids
@@ -125,7 +125,7 @@ class TransformersEngine:
             rows = self._decode(batch)
         except torch.OutOfMemoryError:
             self._limits = Limits(max(1, len(batch) // 2), self._limits.tokens, self._limits.positions)
-            _free(self._device)
+            models.free(self._device)
             logger.warning("out of memory with %d prompts; going on with %d at a time", len(batch), self._limits.size)
             raise
         except torch.AcceleratorError as error:
@@ -267,13 +267,3 @@ def _parts(batch: Sequence[Request], size: int) -> list[Sequence[Request]]:
 
 def _failure(request: Request, error: Exception) -> Completion:
     return Completion("", "error", len(request.token_ids), 0, f"{type(error).__name__}: {error}"[:500])
-
-
-def _free(device: str) -> None:
-    import gc
-
-    import torch
-
-    gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
