@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, PassSettings
@@ -48,7 +48,7 @@ class Pass:
             "name": self.name,
             "fingerprint": self.fingerprint,
             "level": self.level,
-            "policy": asdict(self.policy),
+            "policy": self.policy.key(),
         }
 
 
@@ -173,4 +173,5 @@ def _resolve(config: Config, settings: PassSettings) -> Pass:
     engine = engines.resolve(config.engine_of(settings))
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return Pass(settings.name, profile, engine, Policy(**settings.policy.model_dump()), fingerprint)
+    policy = Policy(**settings.policy.model_dump(), grammar=profile.grammar)
+    return Pass(settings.name, profile, engine, policy, fingerprint)

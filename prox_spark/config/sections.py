@@ -17,7 +17,10 @@ _SECRET = re.compile(r"secret|password|passwd|access[._-]?key|account[._-]?key|s
 
 
 class PolicySettings(Section):
-    """How programs are executed; the fields, defaults and meanings are those of `program.operations.Policy`."""
+    """How programs are executed; the fields, defaults and meanings are those of `program.operations.Policy`.
+
+    The one field of it that is missing is `grammar`, which the profile says.
+    """
 
     mode: Literal["strict", "reference"] = "strict"
     min_source_chars: Count = 2
@@ -26,6 +29,12 @@ class PolicySettings(Section):
     max_rejected_share: Share = 0.5
     min_words: Size = 0
     min_kept_share: Share = 0.0
+    insert: Literal["reject", "source_words", "accept"] = "source_words"
+    rewrite: Literal["reject", "source_words", "accept"] = "reject"
+    max_target_chars: Size = 150
+    max_line_chars: Size = 200
+    max_added_lines: Size = 10
+    min_score: Float | None = None
 
 
 class PassSettings(Section):

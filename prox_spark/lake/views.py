@@ -82,7 +82,8 @@ def _operations(name: Name, version: int, run_id: str, read: int) -> str:
     return (
         "SELECT doc_id, source, snapshot, url, pass_name, "
         f"{version} AS version, o.chunk_index, o.op, o.line_start, o.line_end, o.source AS source_str, "
-        "o.target AS target_str, o.status, o.reason, o.found, o.words_removed "
+        "o.target AS target_str, o.status, o.reason, o.found, o.words_removed, "
+        "IF(o.op = 'score', try_cast(o.target AS DOUBLE), NULL) AS value "
         f"FROM {name('corpus')} VERSION AS OF {read} LATERAL VIEW explode(ops) AS o "
         f"WHERE run_id = '{run_id}'"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark.program import columns_reference, columns_strict, columns_words
+from prox_spark.program import columns_reference, columns_scored, columns_strict, columns_words
 from prox_spark.program.columns_lines import result
 from prox_spark.program.operations import Level, Mode, Policy
 
@@ -37,7 +37,7 @@ def execute(
         known_words: The words of `text` as the policy's mode counts them, so that they are not counted again; NULL
             where they are not known.
         compiled: Execute with the accelerator, which the session must have (`prox_spark.spark.accelerator`); in the
-            mode reference it only counts the words.
+            mode reference, and for programs in another grammar than ProX's, it only counts the words.
 
     Returns:
         A struct of `text` (NULL when dropped), `outcome`, `reason`, `ops` (an array of `schema.APPLIED_OPERATION`),
@@ -46,7 +46,7 @@ def execute(
     """
     policy = policy or Policy()
     known = F.lit(None) if known_words is None else _column(known_words)
-    if compiled and policy.mode == "strict":
+    if compiled and policy.mode == "strict" and policy.grammar == "prox":
         execution = _compiled(_column(text), _column(chunks), known.cast("int"), level, policy)
     else:
         body = execution_sql(level, policy, compiled=compiled)
@@ -92,7 +92,9 @@ def words_sql(mode: Mode, *, compiled: bool = False) -> str:
 def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> str:
     """Give the SQL text of an execution over `document`: a struct of `text`, `chunks`, `words` (NULL if not known)."""
     count = columns_words.counter(policy.mode, compiled=compiled)
-    if level == "document":
+    if policy.grammar == "score":
+        body = columns_scored.execute(policy, count)
+    elif level == "document":
         strict = policy.mode == "strict"
         body = (columns_strict if strict else columns_reference).execute_document(count)
     elif policy.mode == "reference":

@@ -24,6 +24,7 @@ from prox_spark.program.operations import (
     Scope,
 )
 from prox_spark.program.reference import execute_reference
+from prox_spark.program.scored import execute_scores
 from prox_spark.program.stored import read
 from prox_spark.program.words import count_words
 
@@ -83,6 +84,8 @@ def execute_operations(
 ) -> Execution:
     """Execute typed programs on a text; the twin of `columns.execute`."""
     policy = policy or Policy()
+    if policy.grammar == "score":
+        return execute_scores(text, chunks, policy)
     if policy.mode == "reference":
         return execute_reference(text, chunks, level)
     if level == "document":

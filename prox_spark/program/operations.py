@@ -5,14 +5,17 @@ Values only; `parse` makes operations out of text, `execute` gives them a meanin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol, get_args
 
 Mode = Literal["strict", "reference"]
 Level = Literal["document", "chunk"]
-OperationName = Literal["keep_doc", "drop_doc", "keep_chunk", "remove_lines", "normalize"]
+OperationName = Literal[
+    "keep_doc", "drop_doc", "keep_chunk", "remove_lines", "normalize", "replace_str", "add_line", "rewrite", "score"
+]
 Outcome = Literal["kept", "edited", "dropped", "failed", "not_run"]
 Status = Literal["applied", "rejected"]
+Insert = Literal["reject", "source_words", "accept"]
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 """Every outcome, in the order in which tables and screens show them."""
@@ -26,6 +29,7 @@ PROBLEM_REASONS = (
     "reversed_range",
     "truncated",  # the line ends inside the call
     "trailing_text",  # something other than a comment after the closing parenthesis
+    "other_window",  # about a line that another window of the text owns; it counts neither as right nor as wrong
 )
 """Why a line of a completion is not an operation (strict mode)."""
 
@@ -41,6 +45,13 @@ REJECTION_REASONS = (
     "not_found",
     "inside_word",  # found, but only inside longer words
     "too_many_matches",  # more than policy.max_matches in one chunk
+    "not_unique",  # more than one place on the line, overlapping ones counted
+    "overlaps",  # the place was changed by an operation before it
+    "duplicate",  # the same as an operation before it
+    "invents_text",  # the target holds a word that policy.insert or policy.rewrite wants to see in the page
+    "not_allowed",  # the policy takes no such operation
+    "too_long",  # more characters than policy.max_target_chars or policy.max_line_chars
+    "too_many_lines",  # more than policy.max_added_lines in one chunk
     "mostly_rejected",  # more of the chunk's program was wrong than right, so none of it is trusted
 )
 """Why an operation that parsed was not applied (strict mode)."""
@@ -54,6 +65,7 @@ DOCUMENT_REASONS = (
     "too_few_words",  # policy.min_words (strict), or the reference's rule of ten words
     "too_little_kept",  # policy.min_kept_share (strict), or the reference's rule of five percent
     "unknown_answer",  # a document answer that is neither keep nor drop: kept and counted
+    "low_score",  # the score is below policy.min_score
     "too_many_errors",  # reference only: two errors or more give the original text back
     "engine_error",  # failed: programs.error says what happened
 )
@@ -62,13 +74,27 @@ DOCUMENT_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One typed operation; `line_start` and `line_end` are inclusive and 0-based over the whole document."""
+    """One typed operation; `line_start` and `line_end` are inclusive and 0-based over the whole document.
+
+    What the fields mean where it is not plain: `add_line` adds `target` after line `line_start`, -1 being before the
+    first; `replace_str` changes `source` on line `line_start`, and its line feed where `source` ends in one; `rewrite`
+    puts `target` in the place of all lines of its chunk; `score` has its number, as text, in `target`.
+    """
 
     op: OperationName
     line_start: int | None = None
     line_end: int | None = None
     source: str | None = None
     target: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The number of a `score`; None for every other operation.
+
+        >>> Operation("score", target="2.5").value
+        2.5
+        """
+        return float(self.target) if self.op == "score" and self.target is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +174,14 @@ class Policy:
         max_rejected_share: Share of a chunk's lines that may be wrong before the chunk is left as it is.
         min_words: Documents that end with fewer words are dropped; 0 switches the rule off.
         min_kept_share: Documents that keep a smaller share of their words are dropped; 0 switches the rule off.
+        insert: What targets of `replace_str` and `add_line` may hold: words of the page (`source_words`), anything
+            (`accept`), or for `replace_str` words of its source and for `add_line` nothing (`reject`).
+        rewrite: The same for `rewrite`, which `reject` refuses.
+        max_target_chars: Longest target of `replace_str` that is longer than its source.
+        max_line_chars: Longest line that `add_line` adds.
+        max_added_lines: Most lines that `add_line` adds in one chunk.
+        min_score: Documents with a lower `score` are dropped; None keeps all.
+        grammar: What the programs were written in, a name of `program.readers`: it decides what the operations mean.
     """
 
     mode: Mode = "strict"
@@ -157,6 +191,24 @@ class Policy:
     max_rejected_share: float = 0.5
     min_words: int = 0
     min_kept_share: float = 0.0
+    insert: Insert = "source_words"
+    rewrite: Insert = "reject"
+    max_target_chars: int = 150
+    max_line_chars: int = 200
+    max_added_lines: int = 10
+    min_score: float | None = None
+    grammar: str = "prox"
+
+    def key(self) -> dict[str, object]:
+        """Give the fields as a version records them: those that came later only where they are not at their default.
+
+        >>> "insert" in Policy().key(), Policy(insert="accept").key()["insert"]
+        (False, 'accept')
+        """
+        later = ("insert", "rewrite", "max_target_chars", "max_line_chars", "max_added_lines", "min_score", "grammar")
+        default = Policy()
+        at_default = {name for name in later if getattr(self, name) == getattr(default, name)}
+        return {name: value for name, value in asdict(self).items() if name not in at_default}
 
 
 class Scope(Protocol):
@@ -185,7 +237,8 @@ class ChunkProgram:
         scope_end: Last line the program may touch, inclusive; None for the whole document.
         completion: What the model wrote; only a document answer in reference mode is read from it.
         operations: What `parse` gives in strict mode.
-        problems: How many lines of the completion strict mode could not read; they count against the budget.
+        problems: How many lines of the completion strict mode could not read, those about lines of another window not
+            counted; they count against the budget.
         reference_operations: What `parse` gives in reference mode.
         reference_errors: How many errors the reference's own parser counts.
     """

@@ -3,7 +3,9 @@ r"""The printer: operations as the text that `parse` reads back, in one spelling
     keep_doc() drop_doc() keep_chunk()
     remove_lines(start=3, end=7)
     normalize(source_str="Home | ", target_str="")
+    replace_str(3, "Home | ", "")   add_line(3, "A line.")   rewrite("A page.")   score(2.75)
 
+The last four come from the readers of other grammars; `parse` does not read them.
 A string is escaped as little as it can be (quotes, backslashes, line breaks), so that a model learns to copy the rest.
 """
 
@@ -29,8 +31,17 @@ def write(operation: Operation) -> str:
         if operation.line_start is None or operation.line_end is None:
             return "remove_lines(all=True)"
         return f"remove_lines(start={operation.line_start}, end={operation.line_end})"
+    source, target = _escaped(operation.source), _escaped(operation.target)
     if operation.op == "normalize":
-        return f'normalize(source_str="{_escaped(operation.source)}", target_str="{_escaped(operation.target)}")'
+        return f'normalize(source_str="{source}", target_str="{target}")'
+    if operation.op == "replace_str":
+        return f'replace_str({operation.line_start}, "{source}", "{target}")'
+    if operation.op == "add_line":
+        return f'add_line({operation.line_start}, "{target}")'
+    if operation.op == "rewrite":
+        return f'rewrite("{target}")'
+    if operation.op == "score":
+        return f"score({operation.target})"
     return f"{operation.op}()"
 
 

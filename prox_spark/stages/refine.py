@@ -27,7 +27,8 @@ from prox_spark.engines import Completion, Engine, Prompt, stream
 from prox_spark.engines.beside import after, ahead
 from prox_spark.engines.nvidia import Watch
 from prox_spark.lake import schema
-from prox_spark.program.stored import read
+from prox_spark.program import readers
+from prox_spark.program.stored import Readings
 from prox_spark.spark import gpus
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class _Text:
     """A text with its chunks and what was answered for each; `left` says how many are not answered yet."""
 
     sha256: str
+    text: str
     chunks: list[Chunk]
     answers: list[Completion | None]
     left: int
@@ -160,7 +162,7 @@ class _Texts:
         for number, (sha256, text) in enumerate(texts):
             parts = profiles.prompts(self._pass.profile, text, self._tokenizer)
             left = sum(prompt is not None for _, prompt in parts)
-            opened = _Text(sha256, [chunk for chunk, _ in parts], [None] * len(parts), left)
+            opened = _Text(sha256, text, [chunk for chunk, _ in parts], [None] * len(parts), left)
             if not left:
                 self._unasked.append(opened)
                 continue
@@ -186,14 +188,7 @@ class _Texts:
         given = [answer for text in texts for answer in text.answers if answer is not None]
         completions = iter(engines.decoded(given, self._tokenizer))
         return [
-            _program(
-                text.sha256,
-                [
-                    _chunk(chunk, None if answer is None else next(completions))
-                    for chunk, answer in zip(text.chunks, text.answers, strict=True)
-                ],
-                self._pass,
-            )
+            _program(text, [None if answer is None else next(completions) for answer in text.answers], self._pass)
             for text in texts
         ]
 
@@ -273,11 +268,17 @@ class Task:
         return cost | self._taken
 
 
-def _program(sha256: str, chunks: list[dict[str, Any]], pass_: Pass) -> dict[str, Any]:
+def _program(text: _Text, completions: Sequence[Completion | None], pass_: Pass) -> dict[str, Any]:
+    answers = [
+        readers.Answer(chunk, None) if said is None else readers.Answer(chunk, said.text, said.finish_reason)
+        for chunk, said in zip(text.chunks, completions, strict=True)
+    ]
+    readings = readers.read(pass_.profile.grammar, text.text, answers)
+    chunks = list(map(_chunk, text.chunks, completions, readings))
     # A text of which a part could not be answered is not refined by half: the pass records it as failed.
     errors = [chunk["error"] for chunk in chunks if chunk["finish_reason"] == "error"]
     return {
-        "text_sha256": sha256,
+        "text_sha256": text.sha256,
         "pass_name": pass_.name,
         "fingerprint": pass_.fingerprint,
         "chunks": chunks,
@@ -285,14 +286,14 @@ def _program(sha256: str, chunks: list[dict[str, Any]], pass_: Pass) -> dict[str
     }
 
 
-def _chunk(chunk: Chunk, completion: Completion | None) -> dict[str, Any]:
-    place = {"chunk_index": chunk.index, "line_start": chunk.line_start, "line_end": chunk.line_end}
+def _chunk(chunk: Chunk, completion: Completion | None, readings: Readings) -> dict[str, Any]:
+    first, last = readers.own_lines(chunk)
+    row = {"chunk_index": chunk.index, "line_start": first, "line_end": last, **readings.columns()}
     if completion is None:
         error = f"its {chunk.tokens} tokens do not fit the prompt"
-        return {**place, **read(None).columns(), "finish_reason": "skipped", "error": error}
+        return {**row, "finish_reason": "skipped", "error": error}
     return {
-        **place,
-        **read(completion.text, finish_reason=completion.finish_reason).columns(),
+        **row,
         "completion": completion.text,
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.prompt_tokens,

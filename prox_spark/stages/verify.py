@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from prox_spark.lake import schema
 from prox_spark.lake.rows import unrefined
 from prox_spark.program import columns
+from prox_spark.program.columns_scored import is_low
 from prox_spark.program.operations import DOCUMENT_REASONS
 from prox_spark.program.stored import read
 from prox_spark.stages.apply import PASSES_DONE, apply
@@ -75,7 +76,8 @@ def _from_operations(passes: Sequence[PastPass]) -> Column:
     text = F.col("previous") if passes else F.col("text")
     for item in passes:
         if item.level == "document":
-            drops = F.expr("exists(stored.ops, o -> o.op = 'drop_doc' AND o.status = 'applied')")
+            low = f"(o.op = 'score' AND {is_low('o', item.policy)})"
+            drops = F.expr(f"exists(stored.ops, o -> o.status = 'applied' AND (o.op = 'drop_doc' OR {low}))")
             expected = F.when(drops, F.lit(None)).otherwise(F.col("previous"))
         else:
             expected = columns.apply_program("previous", "stored.ops", policy=item.policy)
