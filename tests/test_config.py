@@ -129,6 +129,15 @@ def test_spark_settings_are_written_as_spark_reads_them(tmp_path: Path) -> None:
     assert load([file]).spark == {"spark.ui.enabled": "true", "spark.memory.fraction": "0.5"}
 
 
+def test_off_is_a_word_where_words_are_asked_for_and_false_where_a_flag_is(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("engine: {kind: vllm, model: m, speculation: off, prefix_caching: On}\ningest: {id_column: no}\n")
+    config = load([file], ["passes=[{name: doc, profile: prox-web-doc, parity: yes}]"])
+    assert isinstance(config.engine, VllmSettings)
+    assert (config.engine.speculation, config.engine.prefix_caching) == ("off", True)
+    assert (config.ingest.id_column, config.passes[0].parity) == ("no", True)
+
+
 def test_a_pass_takes_from_the_engine_what_it_does_not_say_itself() -> None:
     config = load(overrides=["engine.device=cpu", "passes.doc.engine={kind: transformers, model: m}"])
     own = config.engine_of(config.find_pass("doc"))

@@ -20,8 +20,11 @@ def base_file() -> Path:
     return inside if inside.exists() else package.parent / "conf" / "base.yaml"
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuse a key that stands twice in one mapping, where YAML would silently take the last."""
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once in a mapping, and off, on, yes and no are words, as they are since YAML 1.2.
+
+    PyYAML would take the last of two keys in silence, and `speculation: off` for false.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -36,10 +39,16 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Loader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or letter in "tTfF"]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _parse_yaml(text: str | bytes, where: str) -> Any:
     loader = None
     try:
-        loader = _UniqueKeys(text)
+        loader = _Loader(text)
         return loader.get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
