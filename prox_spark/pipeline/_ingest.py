@@ -12,6 +12,7 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from prox_spark import tracking
+from prox_spark.config import IngestSettings
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.rows import unrefined
@@ -19,6 +20,7 @@ from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.sources.adapters import GENERIC
 from prox_spark.spark.session import parallelism
 from prox_spark.spark.settings import observed
 from prox_spark.stages import ingest
@@ -26,9 +28,12 @@ from prox_spark.stages import ingest
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from prox_spark.config import IngestSettings, MlflowSettings
+    from prox_spark.config import MlflowSettings
     from prox_spark.sources import Adapter, Unit
     from prox_spark.spark.tally import Tally
+
+COLUMNS = ("text_column", "url_column", "id_column")
+"""The settings that name columns of the generic sources."""
 
 CREATED = 0
 """The version of `documents` that creates the table, without rows; every ingest makes a later one."""
@@ -130,14 +135,23 @@ def _write_documents(
         _quarantine(lake, run, again, adapter.name)
     counts = {name: int(told[name]) for name in ("records", "documents", "quarantined")}
     counts["duplicates"] = counts["records"] - counts["documents"] - counts["quarantined"]
-    return counts, _notes(adapter, counts["documents"], told["urls"])
+    return counts, notes(adapter, settings, documents=counts["documents"], urls=told["urls"])
 
 
-def _notes(adapter: Adapter, documents: int, urls: int) -> tuple[str, ...]:
-    """Say that the URL column fits no record; a text or id column that fits none puts all of them into quarantine."""
-    if adapter.url_column is None or not documents or urls:
-        return ()
-    return (f"No document has a URL: no record has one in {adapter.url_column}; --url-column names another column.",)
+def notes(adapter: Adapter, settings: IngestSettings, *, documents: int, urls: int) -> tuple[str, ...]:
+    """Say which settings fitted nothing: a URL column that no record has, columns of a source that has its own.
+
+    A text or id column that no record has puts all of them into quarantine, which says so.
+    """
+    generic = adapter.name in GENERIC
+    lines = []
+    unused = () if generic else [key for key in COLUMNS if getattr(settings, key) != getattr(IngestSettings(), key)]
+    if unused:
+        lines.append(f"Not used: ingest.{', ingest.'.join(unused)}; the columns of {adapter.name} are known.")
+    if adapter.url_column is not None and documents and not urls:
+        other = "; --url-column names another column" if generic else ""
+        lines.append(f"No document has a URL: no record has one in {adapter.url_column}{other}.")
+    return tuple(lines)
 
 
 def _files_to_write(lake: Lake, units: list[Unit], settings: IngestSettings) -> int:

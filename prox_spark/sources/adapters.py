@@ -19,6 +19,9 @@ from prox_spark.sources import redpajama
 from prox_spark.sources.columns import Columns, canonical, find, string, string_column, to_json
 from prox_spark.sources.records import BadRecord, Origin, Record, digest
 
+GENERIC = ("jsonl", "parquet", "table")
+"""Sources whose columns the user names."""
+
 SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What may name a snapshot; it becomes a folder of the table, and may come from the data."""
 
@@ -112,7 +115,7 @@ def adapter(source: str, settings: Settings | None = None) -> Adapter:
     Raises:
         SourceError: There is no such source.
     """
-    if source in ("jsonl", "parquet", "table"):
+    if source in GENERIC:
         return _generic(source, settings)
     known = {item.name: item for item in (C4, FINEWEB, REDPAJAMA_V2, OPENWEBMATH)}
     if source not in known:
@@ -218,4 +221,4 @@ REDPAJAMA_V2 = Adapter(
 
 OPENWEBMATH = Adapter("openwebmath", identity=("date",))
 
-SOURCES = (C4.name, FINEWEB.name, REDPAJAMA_V2.name, OPENWEBMATH.name, "jsonl", "parquet", "table")
+SOURCES = (C4.name, FINEWEB.name, REDPAJAMA_V2.name, OPENWEBMATH.name, *GENERIC)
