@@ -20,7 +20,7 @@ from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.conditions import causes
 from prox_spark.spark.settings import as_rows, changed
-from prox_spark.stages.verify import membership, placed, reparsed, replayed
+from prox_spark.stages.verify import READ_BEFORE, membership, placed, reparsed, replayed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -42,6 +42,8 @@ class Verification:
         programs: Programs that were parsed again.
         counts: Findings by check; empty when everything is as it must be.
         findings: The first of them: dicts of `check`, `key` (a document, a program or a file) and `detail`.
+        read_before: Completions that are stored as an earlier version of the package read them, which took what a model
+            thinks (`<think>…</think>`) and examples for the program too. That is how they were executed, and no damage.
     """
 
     version: int
@@ -49,6 +51,7 @@ class Verification:
     programs: int
     counts: dict[str, int] = field(default_factory=dict)
     findings: tuple[dict[str, str], ...] = ()
+    read_before: int = 0
 
     @property
     def ok(self) -> bool:
@@ -111,7 +114,9 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
     ]
     findings = reduce(lambda one, other: one.unionByName(other), [as_rows(part) for part in parts])
     counts = {row["check"]: int(row["n"]) for row in findings.groupBy("check").agg(F.count("*").alias("n")).collect()}
-    first = findings.orderBy("check", "key", "detail").limit(limit).collect()
+    read_before = counts.pop(READ_BEFORE, 0)
+    wrong = findings.where(F.col("check") != READ_BEFORE)
+    first = wrong.orderBy("check", "key", "detail").limit(limit).collect()
     sums = _sums(lake, number, tables)
     return Verification(
         number,
@@ -119,6 +124,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
         chosen.parsed.count(),
         counts | ({"count": len(sums)} if sums else {}),
         (*({"check": "count", "key": f"version {number}", "detail": line} for line in sums), *_plain(first)),
+        read_before,
     )
 
 

@@ -95,13 +95,16 @@ class _Call:
     end: int
 
 
-def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None = None) -> Program:
+def parse(
+    completion: str, *, mode: Mode = "strict", finish_reason: str | None = None, everything: bool = False
+) -> Program:
     """Parse what a model wrote into operations, in order, and problems; never raise.
 
     In reference mode the operations are those that the published parser gets, and each problem is one error it counts.
 
     Args:
         finish_reason: `length` when the token limit cut the completion: then an incomplete last line is `truncated`.
+        everything: Take thoughts and examples for the program too, as the first lakes were read.
 
     >>> parse("remove_lines(start=0, end=002)  # navigation").operations
     (Operation(op='remove_lines', line_start=0, line_end=2, source=None, target=None),)
@@ -115,7 +118,7 @@ def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None =
     if mode == "reference":
         return Program(*parse_reference_lines(completion))
     whole = completion.replace("\r\n", "\n").replace("\r", "\n")
-    answer, unended = without_thoughts(whole)
+    answer, unended = (whole, None) if everything else without_thoughts(whole)
     lines = answer.split("\n")
     operations: list[Operation] = []
     problems: list[Problem] = []
@@ -131,7 +134,7 @@ def parse(completion: str, *, mode: Mode = "strict", finish_reason: str | None =
                 places.append((fences, number))
             else:
                 problems.append(Problem(number, item, line[:200]))
-    if fences and _has_examples(places, problems):
+    if fences and not everything and _has_examples(places, problems):
         problems += [Problem(number, "not_an_operation", lines[number].strip(_STRIPPED)[:200]) for _, number in places]
         operations = []
     if unended is not None:

@@ -41,11 +41,17 @@ class Readings:
         }
 
 
-def read(completion: str | None, *, finish_reason: str | None = None) -> Readings:
-    """Parse what a model wrote in both modes; a chunk that the model was not asked about has no completion."""
+def read(completion: str | None, *, finish_reason: str | None = None, everything: bool = False) -> Readings:
+    """Parse what a model wrote in both modes; a chunk that the model was not asked about has no completion.
+
+    Args:
+        completion: What the model wrote.
+        finish_reason: Why it ended.
+        everything: Take thoughts and examples for the program too, as the first lakes were read.
+    """
     if completion is None:
         return Readings()
-    program = parse(completion, finish_reason=finish_reason)
+    program = parse(completion, finish_reason=finish_reason, everything=everything)
     return Readings(program.operations, program.problems, *parse_reference(completion))
 
 

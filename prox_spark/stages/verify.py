@@ -45,6 +45,10 @@ FINDING = "check STRING, key STRING, detail STRING"
 REPLAYED = tuple(name for name in schema.CORPUS.fieldNames() if name not in ("doc_id", "run_id"))
 
 
+READ_BEFORE = "read_before"
+"""The check of what is no finding but a note: a program that an earlier parser read, as that one read it."""
+
+
 def replayed(rows: DataFrame, documents: DataFrame, programs: DataFrame, passes: Sequence[PastPass]) -> DataFrame:
     """Take documents through the passes that their corpus rows say they went through, and compare.
 
@@ -139,7 +143,7 @@ def reparsed(programs: DataFrame) -> DataFrame:
     """Parse every completion again and compare with what is stored beside it.
 
     Returns:
-        Findings; the key is `text_sha256/pass/chunk`.
+        Findings, and rows of `READ_BEFORE`; the key is `text_sha256/pass/chunk`.
     """
     chosen = programs.select("text_sha256", "pass_name", "chunks").where("chunks IS NOT NULL")
     return chosen.mapInArrow(_reparse, FINDING)
@@ -152,7 +156,7 @@ def _reparse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         rows = [
             {
-                "check": "program",
+                "check": READ_BEFORE if not other_than_parsed(chunk, everything=True) else "program",
                 "key": f"{row['text_sha256']}/{row['pass_name']}/{chunk['chunk_index']}",
                 "detail": why,
             }
@@ -163,16 +167,20 @@ def _reparse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist(rows, schema=kind)
 
 
-def other_than_parsed(chunk: dict[str, Any]) -> str:
+def other_than_parsed(chunk: dict[str, Any], *, everything: bool = False) -> str:
     """Name the fields of a stored chunk that its completion does not parse to; empty where all is right.
 
     It parses with the parser that wrote the row. So it finds what was changed after it was stored, and what another
     version of the parser read otherwise, but no fault of the parser itself: that is for its tests to find, which hold
     it to the published one's answers and to the printer (`parse(write(operation)) == operation`).
 
+    Args:
+        chunk: A row of `schema.CHUNK`.
+        everything: Parse as the first lakes were parsed, which took thoughts and examples for the program too.
+
     >>> other_than_parsed({"completion": "keep_doc()", "finish_reason": "stop", "ops": [], "problems": [],
     ...                    "reference_ops": [], "reference_errors": 0})
     'ops'
     """
-    fields = read(chunk["completion"], finish_reason=chunk["finish_reason"]).columns()
+    fields = read(chunk["completion"], finish_reason=chunk["finish_reason"], everything=everything).columns()
     return ", ".join(name for name, value in fields.items() if (chunk[name] or value) and chunk[name] != value)

@@ -13,9 +13,10 @@ from pyspark.sql.types import ArrayType, StructType
 from prox_spark import passes, pipeline
 from prox_spark.audit.verify import verify
 from prox_spark.config import IngestSettings
-from prox_spark.lake import ledger
+from prox_spark.lake import ledger, schema
 from prox_spark.lake.tables import Lake
-from prox_spark.stages.verify import other_than_parsed, placed, reparsed, replayed
+from prox_spark.program.stored import read
+from prox_spark.stages.verify import READ_BEFORE, other_than_parsed, placed, reparsed, replayed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -130,6 +131,23 @@ def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other
         programs = programs.withColumn("chunks", changed.otherwise(F.col("chunks")))
     blamed = {(row["check"], row["key"].split("/")[0]) for row in reparsed(programs).collect()}
     assert blamed == {("program", one), ("program", two)}
+
+
+THOUGHTS = "<think>\ndrop_doc()\n</think>\nkeep_doc()"
+
+
+def test_a_program_that_an_earlier_parser_read_is_told_apart_from_one_that_was_changed(lake: Lake) -> None:
+    programs = lake.read("programs").where("pass_name = 'chunk'")
+    first = programs.first()
+    assert first is not None
+    chunk = first.asDict(recursive=True)["chunks"][0]
+    thinking = read(THOUGHTS, everything=True).columns()
+    stored = {**chunk, "completion": THOUGHTS, "finish_reason": "stop", **thinking}
+    assert [operation["op"] for operation in stored["ops"]] == ["drop_doc", "keep_doc"]
+    rows = [("before", "chunk", [stored]), ("changed", "chunk", [{**stored, "ops": []}])]
+    table = lake.spark.createDataFrame(rows, schema.select(programs.schema, ("text_sha256", "pass_name", "chunks")))
+    found = {row["key"].split("/")[0]: row["check"] for row in reparsed(table).collect()}
+    assert found == {"before": READ_BEFORE, "changed": "program"}
 
 
 def test_verify_finds_what_somebody_did_to_the_tables(lake: Lake) -> None:

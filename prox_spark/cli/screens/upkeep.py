@@ -34,6 +34,8 @@ def verified(options: Invocation, verification: Verification) -> None:
         return print_json({"ok": verification.ok, **asdict(verification)})
     console = options.console()
     checked = f"{verification.documents:,} documents replayed, {verification.programs:,} programs parsed again"
+    if verification.read_before:
+        checked += f", {verification.read_before:,} of them stored as an earlier parser read and executed them"
     if verification.ok:
         return console.print(
             Text.assemble(f"version {verification.version}: ", ("all is as it must be", "green"), f"; {checked}")

@@ -24,6 +24,13 @@ def test_verifying_says_what_must_hold(capsys: pytest.CaptureFixture[str]) -> No
     assert "a" * 64 in shown
 
 
+def test_verifying_tells_of_programs_that_an_earlier_parser_read(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.verified(PEOPLE, Verification(3, 10, 20, read_before=2))
+    shown = capsys.readouterr().out
+    assert "all is as it must be" in shown
+    assert "20 programs parsed again, 2 of them stored as an earlier parser read and executed them" in shown
+
+
 def test_forgetting_says_until_when_old_versions_hold_the_documents(capsys: pytest.CaptureFixture[str]) -> None:
     remains = (Remainder("corpus", datetime(2036, 1, 2, tzinfo=timezone.utc)), Remainder("programs", None))
     screens.forgotten(PEOPLE, ForgetSummary("r", 3, 2, 4, 7, remains, ("v1.0",), 1.0))
