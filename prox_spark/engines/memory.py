@@ -32,7 +32,7 @@ def dtype_bytes(number_type: str) -> int:
     return 4 if number_type == "float32" else 2
 
 
-def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None:
+def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool, copies: int = 1) -> None:
     """Check that the model of a folder fits, before it is loaded.
 
     Args:
@@ -40,14 +40,15 @@ def require(folder: Path, width: int, cache_gib: float, *, on_gpu: bool) -> None
         width: Bytes of one weight as it will be loaded.
         cache_gib: What the prompts take beside it.
         on_gpu: Which memory.
+        copies: How often the model is loaded into it.
 
     Raises:
         EngineError: It does not fit; names both sizes.
     """
     free, total, place = _device_memory() if on_gpu else (*host_memory(), "this machine")
-    needed = parameters(folder) * width * _OVERHEAD / _GIB + cache_gib
+    needed = copies * (parameters(folder) * width * _OVERHEAD / _GIB + cache_gib)
     if (message := refusal(folder, needed, free / _GIB, total / _GIB, place)) is not None:
-        raise EngineError(message)
+        raise EngineError(message if copies == 1 else f"{message} (engine.engines_per_gpu: {copies} times the model)")
 
 
 def refusal(folder: Path | str, needed: float, free: float, total: float, place: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
@@ -138,15 +138,16 @@ def _write_waves(
         waves = min(ceil(total / config.refine.wave_texts), shards if pending.in_shards else EDITED_WAVES)
         stage, usages = f"refine {pass_.name}", [Usage()]
         tell(progress, stage, 0, total)
-        share = replace(share, tasks=min(share.tasks, max(1, total)))  # each loads its engine, texts or not
+        share = gpus.recut(share, share, most=total)
         if waves:
             _preflight(pending, pass_, share, config)
 
         def write(wave: int) -> Usage:
             texts = pending.texts(wave * shards // waves, (wave + 1) * shards // waves - 1)
+            cut = gpus.recut(share, gpus.share(lake.spark, pass_.engine, config.refine.partitions), most=total)
             done = sum(usages, Usage())
             with live(lake.spark, progress, Step(stage, done.texts, total, done.tokens)) as tally:
-                return _write_wave(lake, run, wave, texts, pass_, share, config.refine.batch_texts, tally)
+                return _write_wave(lake, run, wave, texts, pass_, cut, config.refine.batch_texts, tally)
 
         jobs = (partial(write, wave) for wave in range(waves))
         for usage in in_flight(lake.spark, jobs, most=share.waves):

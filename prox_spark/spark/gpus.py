@@ -89,6 +89,22 @@ def _share(spark: SparkSession, settings: EngineSettings) -> Share:
     return Share(at_once * TASKS_PER_ENGINE, resources, at_once, each, waves=2 if alone else 1)
 
 
+def recut(share: Share, now: Share, *, most: int) -> Share:
+    """Cut the next wave by the engines that there are now: executors join and leave while a pass runs.
+
+    What a task asks of its executor stays as it was for the first wave, so that workers keep their models.
+
+    >>> recut(Share(12, engines=4), Share(24, engines=8), most=50_000)
+    Share(tasks=24, resources=None, engines=8, threads=None, waves=1)
+
+    Args:
+        share: How the first wave was cut.
+        now: How it would be cut now.
+        most: Texts that there are; no more tasks than these.
+    """
+    return replace(share, tasks=max(1, min(now.tasks, most)), engines=now.engines)
+
+
 def engines_of(slots: int, *, executors: int, cores: int, gpus: int) -> tuple[int, int]:
     """Count the engines that work at the same time on a cluster, and the cores of each.
 

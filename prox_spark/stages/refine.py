@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -212,11 +212,15 @@ class Task:
         self._taken = dict.fromkeys(TAKEN, 0.0)
 
     def batches(self, texts: Iterable[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
-        """Give the rows of the task's texts, some at a time; the engine is loaded before the first text is read.
+        """Give the rows of the task's texts, some at a time; a task that has no text loads no engine.
 
         A task that is tried again is careful: its engine may have died of one of these texts. It then asks in batches
         that can be halved, and begins each with a living engine.
         """
+        texts = iter(texts)
+        first = next(texts, None)
+        if first is None:
+            return
         settings = self._pass.engine
         careful = gpus.attempt() > 0
         if isinstance(settings, ModelSettings) and settings.threads is not None:
@@ -232,7 +236,7 @@ class Task:
             if careful:
                 ask = partial(engines.answer_carefully, settings, batch=self._batch)
             work = _Texts(self._pass, engine.tokenizer)
-            answers = ask(ahead(work.prompts(texts), AHEAD))
+            answers = ask(ahead(work.prompts(chain([first], texts)), AHEAD))
             yield from after(partial(self._batches, work), answers, AHEAD)
 
     def _batches(self, work: _Texts, answers: Iterator[tuple[Key, Completion]]) -> Iterator[pa.RecordBatch]:

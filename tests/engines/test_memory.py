@@ -78,6 +78,15 @@ def test_a_model_that_does_not_fit_its_gpu_is_refused_with_both_sizes(
         memory.require(model_folder, 2, 8.0, on_gpu=True)
 
 
+def test_a_model_that_is_loaded_twice_needs_its_memory_twice(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", pretend_nvidia_smi(tmp_path, "echo 'GPU-1f, Tesla T4, 15360, 7900, 7.5'"))
+    memory.require(model_folder, 2, 3.5, on_gpu=True, copies=2)
+    with pytest.raises(EngineError, match=r"it needs about 8\.0 GiB, .* \(engine.engines_per_gpu: 2 times the model\)"):
+        memory.require(model_folder, 2, 4.0, on_gpu=True, copies=2)
+
+
 def test_a_gpu_without_bfloat16_gets_float16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     for capability, expected in (("7.5", "float16"), ("8.0", "bfloat16"), ("12.0", "bfloat16"), ("[N/A]", "bfloat16")):

@@ -50,6 +50,12 @@ def test_a_text_that_no_chunk_of_fits_the_model_is_recorded_as_skipped(scripted:
     assert outcomes == {"long": ["skipped"], "short": ["stop"], "longer": ["skipped"]}
 
 
+def test_a_task_without_texts_loads_no_engine(scripted: Pass) -> None:
+    before = engines.loads()
+    assert list(Task(scripted, 16, None).batches(iter([]))) == []
+    assert engines.loads() == before
+
+
 def test_a_text_that_cannot_be_read_fails_the_task(scripted: Pass) -> None:
     def texts() -> Iterator[tuple[str, str]]:
         yield "one", "It rained."

@@ -63,7 +63,9 @@ class VllmEngine:
         environment.prepare(settings, source, on_gpu=on_gpu)
         self._cores: list[VllmCore] = []
         try:
-            for _ in range(count):  # one after another: the first compiles, the others find what it has compiled
+            # One after another: the first compiles and the others find what it has compiled; and vLLM measures how much
+            # memory its model takes, which it cannot while another one loads beside it.
+            for _ in range(count):
                 self._cores.append(VllmCore(settings, source, on_gpu=on_gpu))
         except BaseException:
             self.close()

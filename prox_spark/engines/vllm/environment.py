@@ -25,8 +25,9 @@ def prepare(settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: b
     Raises:
         EngineError: The model does not fit the memory of its device.
     """
-    several = (settings.engines_per_gpu or 1) > 1  # each in a process of its own: one process holds one
-    own_process = several or (on_gpu if settings.own_process is None else settings.own_process)
+    copies = settings.engines_per_gpu or 1
+    # One process holds one engine.
+    own_process = copies > 1 or (on_gpu if settings.own_process is None else settings.own_process)
     os.environ |= _QUIET
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own_process else "0"
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit what Spark's worker has open
@@ -42,7 +43,7 @@ def prepare(settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: b
         torch.set_num_threads(settings.threads)  # where torch was loaded before, it has read the variable already
     if source[1] is None:
         cache = 0.0 if on_gpu else float(settings.cache_gib)
-        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype), cache, on_gpu=on_gpu)
+        memory.require(Path(source[0]), memory.dtype_bytes(settings.dtype), cache, on_gpu=on_gpu, copies=copies)
 
 
 def keep_compiled_code() -> None:
