@@ -2,7 +2,7 @@
 
 What works on one text: `chunk`, `parse`, `execute`. What works on a lake has the name of its command: `ingest`, `plan`,
 `refine`, `apply`, `run`, `history`, `document` (`show`), `diff`, `verify`, `tag`, `restore`, `forget`, `maintain`,
-`export`, `compare_modes`. A function that needs settings takes them as `config`, which `load` reads.
+`export`, `compare`, `compare_modes`. A function that needs settings takes them as `config`, which `load` reads.
 
 Names are loaded when they are first used, so that importing the package needs neither Spark nor a model library.
 """
@@ -16,7 +16,7 @@ from prox_spark.version import __version__
 
 if TYPE_CHECKING:
     from prox_spark import demo, engines, evaluation, profiles
-    from prox_spark.audit.compare import compare_modes
+    from prox_spark.audit.compare import compare, compare_modes
     from prox_spark.audit.diff import diff
     from prox_spark.audit.export import export
     from prox_spark.audit.forget import forget
@@ -42,6 +42,7 @@ __all__ = [
     "apply",
     "chunk",
     "columns",
+    "compare",
     "compare_modes",
     "demo",
     "diff",
@@ -68,7 +69,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "audit.compare": ("compare_modes",),
+    "audit.compare": ("compare", "compare_modes"),
     "audit.diff": ("diff",),
     "audit.export": ("export",),
     "audit.forget": ("forget",),

@@ -111,6 +111,26 @@ class SampledRow(TypedDict):
     after: str | None
 
 
+class ComparedRow(TypedDict):
+    """One document that two versions have otherwise: a row of `stages.sides.sides` with its texts, cut to a bound."""
+
+    doc_id: str
+    source: str
+    snapshot: str
+    url: str | None
+    fate_a: str
+    fate_b: str
+    reason_a: str | None
+    reason_b: str | None
+    words: int
+    words_a: int
+    words_b: int
+    differs: bool
+    text: str | None
+    text_a: str | None
+    text_b: str | None
+
+
 def dicts(frame: DataFrame) -> list[dict[str, Any]]:
     """Collect a frame of few rows, as dicts all the way down."""
     return [row.asDict(recursive=True) for row in frame.collect()]

@@ -1,4 +1,4 @@
-"""The commands that look at versions and documents: `history`, `show`, `diff`, `compare-modes`, `sql`."""
+"""The commands that look at versions and documents: `history`, `show`, `diff`, `compare`, `compare-modes`, `sql`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from prox_spark.cli.commands.root import app
 from prox_spark.cli.invocation import Invocation, with_options
 from prox_spark.cli.screens import past as screens
+from prox_spark.cli.screens import sides as side_screens
 from prox_spark.errors import UserError
 
 
@@ -85,6 +86,34 @@ def diff(
         screens.differences(options, counts, drawn)
 
 
+@app.command()
+@with_options
+def compare(
+    options: Invocation,
+    a: Annotated[str, typer.Argument(metavar="A", help="A number or a tag.", show_default=False)],
+    b: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="A number or a tag; else the newest.", show_default=False)
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, max=100, metavar="N", help="Show N documents that differ.")] = 3,
+    largest: Annotated[bool, typer.Option("--largest", help="Those whose words are furthest apart.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number draws other documents.")] = 0,
+) -> None:
+    """Put two ways to refine one corpus side by side: kept, edited, dropped, words, and documents where they part.
+
+    A and B are versions that two chains of passes made, ProX and UltraX say; each is held against what was ingested.
+
+    [dim]prox-spark compare prox ultrax[/dim]
+    [dim]prox-spark compare 2 4 --sample 10 --largest[/dim]
+    """
+    config = options.config()
+    with options.open(config, reads=True, brief=True) as (lake, progress):
+        from prox_spark.audit import compare as comparing
+
+        with progress.waiting("comparing"):
+            compared = comparing.compare(lake, a, b, count=sample, largest=largest, seed=seed)
+    side_screens.sides(options, compared)
+
+
 @app.command("compare-modes")
 @with_options
 def compare_modes(
@@ -100,10 +129,10 @@ def compare_modes(
     """
     config = options.config()
     with options.open(config, reads=True) as (lake, progress):
-        from prox_spark.audit import compare
+        from prox_spark.audit import compare as comparing
 
         with progress.waiting("comparing"):
-            compared = compare.compare_modes(lake, config, limit=limit)
+            compared = comparing.compare_modes(lake, config, limit=limit)
     screens.compared(options, compared)
 
 
