@@ -33,11 +33,6 @@ LONG = ("chaos", "notebooks", "cluster", "pipeline", "cli/test_commands", "audit
 """What takes minutes, the longest first: the last file to begin must not be one of these."""
 
 
-def pytest_configure() -> None:
-    """Give every Spark that tests start, in other processes too, the settings of brief sessions."""
-    os.environ.setdefault("SPARK_CONF_DIR", str(ROOT / "tests" / "support" / "spark"))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first."""
 

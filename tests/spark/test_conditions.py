@@ -53,6 +53,11 @@ def test_a_cause_that_says_nothing_gives_way_to_the_one_around_it() -> None:
     assert conditions.explained(error) == "SparkException: a stream broke"
 
 
+def test_a_java_that_no_longer_answers_at_its_port_has_ended() -> None:
+    error = ConnectionRefusedError(111, "Connection refused")
+    assert conditions.explained(error).startswith("Spark's Java ended while it worked")
+
+
 def test_of_a_workers_traceback_the_first_exception_is_shown() -> None:
     error = FromJava(Java("org.apache.spark.SparkException: Job aborted\n\tat org.apache", Java(WORKER)))
     assert conditions.explained(error) == "KeyError: 'text'"
