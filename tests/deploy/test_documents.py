@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("README.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "deploy").rglob("README.md")),
+]
 NAMED = re.compile(r"(?<![\w/.])((?:conf|deploy|docs|notebooks|tests|prox_spark)/[\w./-]*[\w/])")
 
 
@@ -20,10 +24,11 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
-def test_every_target_of_make_that_the_readme_names_exists() -> None:
+def test_every_target_of_make_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = set(re.findall(r"\bmake ([a-z-]+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert named and named <= targets
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"(?:`|^|^    )make ([a-z-]+)(?=`| |$)", text, re.M))
+    assert {"test", "docs", "release"} <= named <= targets
 
 
 INSTALL = re.compile(r"pip3? install ([^`&;|]*)")
