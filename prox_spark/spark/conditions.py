@@ -30,7 +30,8 @@ CONDITIONS = {
         "Spark's Java ran out of memory: more comes with --set spark.spark.driver.memory=8g",
     ),
     "java_ended": (
-        "SparkContext was shut down|Answer from Java side is empty|Error while sending or receiving|ConnectionRefusedError",
+        "SparkContext was shut down|Answer from Java side is empty|Error while sending or receiving|"
+        "ConnectionRefusedError",
         "Spark's Java ended while it worked, most often for want of memory: more comes with "
         "--set spark.spark.driver.memory=8g; its last words are in Spark's log",
     ),
