@@ -1,4 +1,4 @@
-"""A pass: a profile, an engine and a policy under one name, with the fingerprint that its programs are stored under."""
+"""A pass: what writes its programs, and a policy, under one name, with the fingerprint that they are stored under."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from prox_spark import engines, profiles
-from prox_spark.config import Config, EngineSettings, PassSettings
+from prox_spark.config import Config, EngineSettings, NearDuplicatesSettings, PassSettings
+from prox_spark.duplicates import SignatureSettings, signature_fingerprint
 from prox_spark.errors import LakeError
 from prox_spark.profiles import Brought, Profile
 from prox_spark.program import Policy
 from prox_spark.program.operations import Level
+
+NEAR_DUPLICATES = "near_duplicates"
+"""The key of a pass under which its settings are, where no engine writes its programs."""
 
 LANGUAGE = "1"
 """Version of the parser and the chunker; raise it when the same completion or text gives another program or chunk."""
@@ -42,6 +47,11 @@ class Pass:
         return self.profile.level
 
     @property
+    def drops_copies(self) -> bool:
+        """Say that documents with the same text are each treated alike."""
+        return False
+
+    @property
     def key(self) -> dict[str, object]:
         """Give what decides the texts that the pass leaves, and all that executing its programs again needs."""
         return {
@@ -53,6 +63,47 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
+class NearDuplicatesPass:
+    """A pass without an engine: its programs drop the texts that are near-duplicates of earlier ones.
+
+    Attributes:
+        name: The column `pass_name`.
+        settings: How copies are found, and what becomes of further documents with the same text.
+        policy: How the programs are executed: verdicts have no choices.
+        fingerprint: Hex sha256 over all that decides the programs.
+    """
+
+    name: str
+    settings: NearDuplicatesSettings
+    policy: Policy
+    fingerprint: str
+
+    @property
+    def level(self) -> Level:
+        """Say that its programs judge documents."""
+        return "document"
+
+    @property
+    def drops_copies(self) -> bool:
+        """Say whether further documents with the same text are dropped."""
+        return self.settings.exact == "drop"
+
+    @property
+    def key(self) -> dict[str, object]:
+        """Give what decides the texts that the pass leaves."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "level": self.level,
+            "policy": self.policy.key(),
+            NEAR_DUPLICATES: self.settings.model_dump(),
+        }
+
+
+AnyPass = Pass | NearDuplicatesPass
+
+
+@dataclass(frozen=True, slots=True)
 class PastPass:
     """What a version says of a pass that it went through: enough to execute its stored programs again."""
 
@@ -60,6 +111,12 @@ class PastPass:
     fingerprint: str
     level: Level
     policy: Policy
+    near_duplicates: NearDuplicatesSettings | None = None
+
+    @property
+    def drops_copies(self) -> bool:
+        """Say whether further documents with the same text were dropped."""
+        return self.near_duplicates is not None and self.near_duplicates.exact == "drop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +130,7 @@ class Chain:
     keys: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, passes: Iterable[Pass]) -> Chain:
+    def of(cls, passes: Iterable[AnyPass]) -> Chain:
         """Give the chain of some passes, in order."""
         return cls(tuple(json.dumps(pass_.key, sort_keys=True) for pass_ in passes))
 
@@ -126,15 +183,12 @@ class Chain:
             LakeError: Another version of prox_spark wrote the chain, and did not say enough.
         """
         try:
-            return tuple(
-                PastPass(key["name"], key["fingerprint"], key["level"], Policy(**key["policy"]))
-                for key in map(json.loads, self.keys)
-            )
-        except (KeyError, TypeError) as error:
+            return tuple(_past_pass(json.loads(key)) for key in self.keys)
+        except (KeyError, TypeError, ValueError) as error:
             raise LakeError(f"a version was made by another version of prox_spark, its passes lack {error}") from error
 
 
-def resolve(config: Config) -> tuple[Pass, ...]:
+def resolve(config: Config) -> tuple[AnyPass, ...]:
     """Make the passes of a configuration, in order.
 
     Raises:
@@ -144,7 +198,7 @@ def resolve(config: Config) -> tuple[Pass, ...]:
     return tuple(_resolve(config, settings) for settings in config.passes)
 
 
-def up_to(config: Config, pass_name: str) -> tuple[Pass, ...]:
+def up_to(config: Config, pass_name: str) -> tuple[AnyPass, ...]:
     """Make the passes of a configuration up to and with the named one, in order.
 
     Raises:
@@ -156,15 +210,30 @@ def up_to(config: Config, pass_name: str) -> tuple[Pass, ...]:
     return resolve(config)[: names.index(pass_name) + 1]
 
 
-def conf(config: Config, pass_: Pass) -> str:
+def signature_settings(settings: NearDuplicatesSettings) -> SignatureSettings:
+    """Give the settings that decide the signature of a text, and nothing else."""
+    return SignatureSettings(settings.words, settings.bands, settings.band_hashes, settings.fold_digits)
+
+
+def conf(config: Config, pass_: AnyPass) -> str:
     """Write the settings that decide what a pass does as JSON, for the column `conf` of `runs`."""
-    settings = {"pass": pass_.key, "profile": pass_.profile.name, "engine": pass_.engine.model_dump()}
+    settings: dict[str, object] = {"pass": pass_.key}
+    if isinstance(pass_, Pass):
+        settings |= {"profile": pass_.profile.name, "engine": pass_.engine.model_dump()}
     return json.dumps(settings | {"refine": config.refine.model_dump()}, sort_keys=True)
 
 
-def _resolve(config: Config, settings: PassSettings) -> Pass:
+def _past_pass(key: dict[str, Any]) -> PastPass:
+    settings = key.get(NEAR_DUPLICATES)
+    found = None if settings is None else NearDuplicatesSettings(**settings)
+    return PastPass(key["name"], key["fingerprint"], key["level"], Policy(**key["policy"]), found)
+
+
+def _resolve(config: Config, settings: PassSettings) -> AnyPass:
+    if settings.kind == "near_duplicates":
+        return _near_duplicates(settings)
     profile = profiles.find(
-        settings.profile,
+        settings.profile or "",
         prompt_format=settings.prompt_format,
         parity=settings.parity,
         constrain=settings.constrain,
@@ -175,3 +244,11 @@ def _resolve(config: Config, settings: PassSettings) -> Pass:
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     policy = Policy(**settings.policy.model_dump(), grammar=profile.grammar)
     return Pass(settings.name, profile, engine, policy, fingerprint)
+
+
+def _near_duplicates(settings: PassSettings) -> NearDuplicatesPass:
+    found = settings.near_duplicates
+    decides = {"threshold": found.threshold, "measure": found.measure, "scope": found.scope}
+    parts = (LANGUAGE, NEAR_DUPLICATES, signature_fingerprint(signature_settings(found)), decides)
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return NearDuplicatesPass(settings.name, found, Policy(), fingerprint)

@@ -11,7 +11,7 @@ from prox_spark.audit.rows import ComparedRow, dicts
 from prox_spark.config import Config, load
 from prox_spark.lake.lineage import lineage
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import Pass, resolve
+from prox_spark.passes import AnyPass, resolve
 from prox_spark.pipeline import catch_up
 from prox_spark.spark.settings import kept
 from prox_spark.stages import sides
@@ -121,7 +121,7 @@ def compare_modes(lake: Lake, config: Config | None = None, *, limit: int = 20) 
     return [_compared(lake, passes[: number + 1], limit) for number in range(len(passes))]
 
 
-def _compared(lake: Lake, passes: tuple[Pass, ...], limit: int) -> dict[str, Any]:
+def _compared(lake: Lake, passes: tuple[AnyPass, ...], limit: int) -> dict[str, Any]:
     pass_ = passes[-1]
     texts = catch_up.texts_after(lake, passes[:-1])
     distinct = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 IDS, HASHES = "prox_spark_forgotten_ids", "prox_spark_forgotten_hashes"
-TABLES = {"programs": "text_sha256", "documents": "doc_id", "corpus": "doc_id"}
+TABLES = {"programs": "text_sha256", "signatures": "text_sha256", "documents": "doc_id", "corpus": "doc_id"}
 """What is forgotten where, and by which column. Documents go before the corpus: what is left half done by a kill must
 not look like documents that were never published."""
 
@@ -124,7 +124,7 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
         counts |= ledger.outcome_counts(lake, version)
     versions = {table: number for table, number in written.items() if number is not None}
     ledger.record(lake, run, counts=counts | purged, versions_written=versions, **columns)
-    remains = tuple(Remainder(table, None if now else _until(lake, table)) for table in TABLES)
+    remains = tuple(Remainder(table, None if now else _until(lake, table)) for table in TABLES if lake.exists(table))
     return ForgetSummary(run.run_id, len(ids), documents, programs, version, remains, untagged, run.seconds)
 
 
@@ -191,7 +191,7 @@ def _purge_deleted_rows(lake: Lake, run: Run) -> int | None:
 def _purge(lake: Lake) -> int:
     """Remove every file that the newest versions do not need, and give the oldest version of the corpus left."""
     newest = lake.newest("corpus") or 0
-    for table in (*TABLES, "quarantine"):
+    for table in filter(lake.exists, (*TABLES, "quarantine")):
         vacuum(lake, table, hours=0)
     return newest
 

@@ -20,7 +20,7 @@ from prox_spark.lake.tables import Lake
 from prox_spark.spark.session import parallelism
 from prox_spark.spark.settings import changed
 
-TABLES = ("documents", "programs", "corpus", "quarantine")
+TABLES = ("documents", "programs", "signatures", "corpus", "quarantine")
 LEAST_DAYS = 7
 """Readers and writers that are at work may still need files that were replaced a moment ago."""
 

@@ -45,7 +45,7 @@ class Finding:
 
 def check(config: Config, *, verbose: bool = False) -> list[Finding]:
     """Check all that a run with this configuration needs; the last check starts Spark and writes a table of one row."""
-    kinds = [config.engine_of(item) for item in config.passes]
+    kinds = [config.engine_of(item) for item in config.passes if item.kind == "engine"]
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", _python),
         ("java", partial(_java, os.environ)),
@@ -69,7 +69,7 @@ def check_cluster(config: Config, *, verbose: bool = False) -> list[Finding]:
         spark = session(verbose=verbose, brief=True, **config.spark)
     except ProxError as error:
         return [*findings, Finding("session", False, str(error))]
-    kinds = [config.engine_of(item).kind for item in config.passes]
+    kinds = [config.engine_of(item).kind for item in config.passes if item.kind == "engine"]
     there = executors.look(spark, tasks=parallelism(spark))
     findings.append(Finding("session", True, f"Spark {spark.version} with Delta, executors: {len(there)}"))
     for number, executor in enumerate(there, 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from prox_spark.config.engines import EngineSettings, TaggerSettings
@@ -37,12 +37,40 @@ class PolicySettings(Section):
     min_score: Float | None = None
 
 
+class NearDuplicatesSettings(Section):
+    """How a pass of the kind `near_duplicates` finds the copies of a text; the defaults of a signature are FineWeb's.
+
+    Attributes:
+        words: Words of a shingle; in scripts without spaces each character is a word.
+        bands: Bands of a signature; two texts are compared when one of their bands is the same.
+        band_hashes: Hashes of a band.
+        fold_digits: Let all digits count as the same.
+        threshold: Texts at least as similar are copies.
+        measure: What is compared with the threshold: the Jaccard similarity of all shingles, or its estimate by the
+            hashes of the signatures, which reads no text.
+        scope: Which texts are compared with each other: all, those of one source, or those of one of its snapshots.
+        exact: What becomes of further documents with the very same text: `keep` leaves them, `drop` drops them. It is
+            decided by `apply`; changing it needs no new comparison.
+    """
+
+    words: Annotated[Int, Field(ge=1, le=100)] = 5
+    bands: Annotated[Int, Field(ge=1, le=1000)] = 14
+    band_hashes: Annotated[Int, Field(ge=1, le=100)] = 8
+    fold_digits: Flag = True
+    threshold: Annotated[Float, Field(gt=0.0, le=1.0)] = 0.75
+    measure: Literal["shingles", "signatures"] = "shingles"
+    scope: Literal["all", "source", "snapshot"] = "all"
+    exact: Literal["keep", "drop"] = "keep"
+
+
 class PassSettings(Section):
-    """One pass: a name, a profile, and what differs from the profile and the engine of the whole line.
+    """One pass: a name, what writes its programs, and what differs from the profile and the engine of the whole line.
 
     Attributes:
         name: What `refine NAME`, `apply NAME` and the column `pass_name` call it.
-        profile: The refining profile, by name (profiles.py).
+        kind: `engine`, whose programs an engine writes, or `near_duplicates`, which drops the copies of earlier texts.
+        near_duplicates: How copies are found, for the kind of that name.
+        profile: The refining profile, by name (profiles.py), which the kind `engine` needs.
         prompt_format: Another prompt format than the profile's; None keeps it.
         parity: Show the model the published prompts token for token, quirks included.
         constrain: Let the model write nothing but programs about the lines it is shown; None keeps the profile's.
@@ -56,7 +84,9 @@ class PassSettings(Section):
     """
 
     name: Annotated[str, Field(pattern=NAME)]
-    profile: Text
+    kind: Literal["engine", "near_duplicates"] = "engine"
+    near_duplicates: NearDuplicatesSettings = NearDuplicatesSettings()
+    profile: Text | None = None
     prompt_format: Literal["llama2", "plain", "raw", "chatml"] | None = None
     parity: Flag = False
     constrain: Flag | None = None
@@ -66,6 +96,22 @@ class PassSettings(Section):
     line_base: Annotated[Int, Field(ge=0, le=1)] | None = None
     engine: EngineSettings | None = None
     policy: PolicySettings = PolicySettings()
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> PassSettings:
+        if self.kind == "engine" and self.profile is None:
+            raise PydanticCustomError("needed", "profile is missing: the kind engine needs one")
+        shared = {"name", "kind"}
+        own = (
+            {"near_duplicates"}
+            if self.kind == "near_duplicates"
+            else set(type(self).model_fields) - {"near_duplicates"}
+        )
+        for key, field in type(self).model_fields.items():
+            if key not in shared | own and getattr(self, key) != field.default:
+                about = {"key": key, "kind": self.kind}
+                raise PydanticCustomError("needed", "{key} means nothing when kind is {kind}: leave it out", about)
+        return self
 
 
 class IngestSettings(Section):

@@ -1,24 +1,21 @@
-"""What makes two texts alike, without Spark: the shingles of a text, its signature, the similarity of two texts."""
+"""What makes two texts alike, without Spark: `shingles` of a text, its `signatures`, the similarity of two texts."""
 
-from prox_spark.duplicates.shingles import Shingles, shingles
-from prox_spark.duplicates.signatures import (
-    Signatures,
+from prox_spark.duplicates.settings import (
+    DOCUMENT,
+    FAMILY,
+    SIMILARITY,
+    TWIN,
     SignatureSettings,
     chance_of_meeting,
-    estimated,
     signature_fingerprint,
-    signatures,
-    similarities,
 )
 
 __all__ = [
-    "Shingles",
+    "DOCUMENT",
+    "FAMILY",
+    "SIMILARITY",
+    "TWIN",
     "SignatureSettings",
-    "Signatures",
     "chance_of_meeting",
-    "estimated",
-    "shingles",
     "signature_fingerprint",
-    "signatures",
-    "similarities",
 ]

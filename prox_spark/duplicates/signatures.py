@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prox_spark.duplicates.settings import SignatureSettings
 from prox_spark.duplicates.shingles import Hashes, Shingles, mixed, shingles
-
-VERSION = 1
-"""Raise it when the same text gets another signature."""
 
 BLOCK = 4096
 """Shingles that are hashed in one go: with their hashes they stay in a core's cache."""
@@ -23,23 +19,6 @@ CHARACTERS = 1 << 20
 """Characters that are cut into words together; with what numpy needs for them, 50 MB."""
 
 _BAND = 0xBF58476D1CE4E5B9
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureSettings:
-    """What decides a signature; the defaults are FineWeb's.
-
-    Attributes:
-        words: Words of a shingle.
-        bands: Bands of a signature; two texts meet when one of their bands is the same.
-        band_hashes: Hashes of a band.
-        fold_digits: Whether all digits count as the same.
-    """
-
-    words: int = 5
-    bands: int = 14
-    band_hashes: int = 8
-    fold_digits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +34,6 @@ class Signatures:
     bands: NDArray[np.int64]
     minhashes: NDArray[np.uint16]
     has_words: NDArray[np.bool_]
-
-
-def signature_fingerprint(settings: SignatureSettings) -> str:
-    """Give a SHA-256 in hex over everything that decides a signature besides the text."""
-    parts = {"version": VERSION, **asdict(settings)}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def signatures(texts: Sequence[str], settings: SignatureSettings) -> Signatures:
@@ -102,7 +75,7 @@ def minhashes(found: Shingles, count: int) -> Hashes:
             np.multiply(block, factors[number], out=values)
             values += shifts[number]
             minima[number, texts] = np.minimum(minima[number, texts], np.minimum.reduceat(values, places))
-    return minima.T
+    return np.ascontiguousarray(minima.T)
 
 
 def similarities(pairs: Sequence[tuple[str, str]], settings: SignatureSettings) -> list[float]:
@@ -125,16 +98,14 @@ def similarity(one: Hashes, other: Hashes) -> float:
 
 def estimated(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> NDArray[np.float64]:
     """Estimate the Jaccard similarity of texts by the share of their MinHashes that are the same, a row a pair."""
-    return np.mean(one == other, axis=1)
+    same: NDArray[np.float64] = np.mean(one == other, axis=1)
+    return same
 
 
-def chance_of_meeting(similarity: float, settings: SignatureSettings) -> float:
-    """Give the chance that two texts of a similarity share a band, in theory.
-
-    >>> round(chance_of_meeting(0.9, SignatureSettings()), 4), round(chance_of_meeting(0.5, SignatureSettings()), 4)
-    (0.9996, 0.0533)
-    """
-    return float(1 - (1 - similarity**settings.band_hashes) ** settings.bands)
+def estimates(one: Sequence[bytes], other: Sequence[bytes]) -> list[float]:
+    """Estimate the similarity of pairs by their MinHashes as they are stored, all of one length."""
+    rows = (np.frombuffer(b"".join(side), dtype=np.uint16).reshape(len(side), -1) for side in (one, other))
+    return list(map(float, estimated(*rows)))
 
 
 def _groups(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

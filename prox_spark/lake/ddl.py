@@ -17,6 +17,7 @@ PROPERTIES = {
 STATISTICS = {
     "documents": "shard,ingest_run_id",
     "programs": "run_id",
+    "signatures": "run_id",
     "corpus": "run_id,outcome",
     "runs": "run_id,command,corpus_version",
     "quarantine": "run_id",

@@ -12,7 +12,7 @@ from prox_spark.lake import schema
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from prox_spark.passes import Pass, PastPass
+    from prox_spark.passes import AnyPass, PastPass
 
 
 def unrefined(documents: DataFrame) -> DataFrame:
@@ -25,7 +25,7 @@ def unrefined(documents: DataFrame) -> DataFrame:
     )
 
 
-def is_of(pass_: Pass | PastPass) -> Column:
+def is_of(pass_: AnyPass | PastPass) -> Column:
     """Say which rows of `programs` are of a pass; both columns are partitions, so no other file is read."""
     return (F.col("pass_name") == pass_.name) & (F.col("fingerprint") == pass_.fingerprint)
 

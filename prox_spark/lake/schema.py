@@ -80,6 +80,18 @@ PROGRAMS = StructType(
     ]
 )
 
+SIGNATURES = StructType(
+    [
+        StructField("text_sha256", STRING),
+        StructField("fingerprint", STRING),
+        StructField("bands", ArrayType(LONG)),
+        StructField("minhashes", BinaryType()),
+        StructField("characters", LONG),
+        StructField("run_id", STRING),
+    ]
+)
+"""One text as near-duplicates are found by; the table is there once a pass of that kind has run."""
+
 APPLIED_OPERATION = _struct(
     chunk_index=INT,
     op=STRING,
@@ -165,6 +177,7 @@ cut to a bound, `raw_bytes` is the length before the cut; `record_id` makes a se
 TABLES = {
     "documents": DOCUMENTS,
     "programs": PROGRAMS,
+    "signatures": SIGNATURES,
     "corpus": CORPUS,
     "runs": RUNS,
     "quarantine": QUARANTINE,
@@ -173,6 +186,7 @@ TABLES = {
 ABOUT = {
     "documents": "One source record; only ingest adds rows, and nothing changes one.",
     "programs": "One text under one pass: what the model wrote for it, as it wrote it and parsed.",
+    "signatures": "One text as near-duplicates are found by: its MinHashes and the keys of their bands.",
     "corpus": "One document as the last pass left it; every pass is one version of this table.",
     "runs": "One command that wrote: what, when, by whom, with which settings, and what it cost.",
     "quarantine": "One record that could not be read, with the reason.",
@@ -183,6 +197,7 @@ VIEWS = {
     "refined": "The rows of corpus that have text.",
     "edits": "One operation behind the newest version, and what became of it.",
     "removed": "One line or string that an operation took out.",
+    "duplicates": "One document that was dropped as a copy, with its twin and how similar they are.",
     "versions": "One version of corpus, with its command, counts and tags.",
 }
 """What one row of each view is."""
@@ -212,6 +227,14 @@ COMMENTS = {
         "error": "Why there is no answer; NULL where there is one.",
         "run_id": "The refine that wrote it, see runs.",
         "generated_at": "When it was written.",
+    },
+    "signatures": {
+        "text_sha256": "Hash of the text.",
+        "fingerprint": "Hash of what decides a signature: shingles, hashes, bands, how characters are folded.",
+        "bands": "64-bit keys, one a band; texts that share one are compared. NULL for a text without words.",
+        "minhashes": "The lowest 16 bits of each MinHash, two bytes each, the lower byte first.",
+        "characters": "Length of the text.",
+        "run_id": "The refine that wrote it, see runs.",
     },
     "corpus": {
         **_OF_DOCUMENTS,
@@ -265,6 +288,7 @@ COMMENTS = {
 PARTITIONS = {
     "documents": ("source", "snapshot"),
     "programs": ("pass_name", "fingerprint"),
+    "signatures": ("fingerprint",),
     "corpus": ("source", "snapshot"),
     "runs": (),
     "quarantine": ("source",),

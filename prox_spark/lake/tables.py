@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LATE = ("corpus", "signatures")
+"""Tables that a lake has only from a command on that writes them."""
+
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 """The setting whose value Delta stores with every commit."""
 
@@ -87,9 +90,10 @@ class Lake:
             lake._create_database(create=True)
         with translated_errors("open", location):
             lake._create_tables()
-            lake._name_corpus()
-            if lake.exists("corpus"):
-                lake._check_columns("corpus")
+            for table in LATE:
+                lake._register(table)
+                if lake.exists(table):
+                    lake._check_columns(table)
             if not reads or forgets_tables(spark, lake.database):
                 lake.create_views()
         return lake
@@ -150,13 +154,20 @@ class Lake:
         """Give the qualified, quoted name of a table or view."""
         return f"{self.database}.`{table}`"
 
+    def create(self, table: str) -> None:
+        """Create a table that lakes have only where a command needs it, unless it is there."""
+        if not self.exists(table):
+            with translated_errors("write", self.location):
+                self.spark.sql(ddl.create(table, name=self.name(table), folder=self.folder))
+                self._keep_history(table)
+
     def exists(self, table: str) -> bool:
         """Say whether the table has a first version."""
         return self.spark.catalog.tableExists(self.name(table))
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
-        """Read a table, as it is now or as it was at a version; an unpublished corpus reads as empty."""
-        if (table == "corpus" or self.reads) and not self.exists(table):
+        """Read a table, as it is now or as it was at a version; one that is not there yet reads as empty."""
+        if (table in LATE or self.reads) and not self.exists(table):
             return self.spark.createDataFrame([], schema.TABLES[table])
         if version is None:
             return self.spark.table(self.name(table))
@@ -309,7 +320,7 @@ class Lake:
             else:
                 writer.save(f"{self.folder}/{table}")
         if is_new:
-            self._name_corpus()
+            self._register("corpus")
             self._keep_history(table)
 
     @contextmanager
@@ -384,9 +395,9 @@ class Lake:
             line = f"table {table} of {self.location} was made by another version of prox_spark: {error}"
             raise LakeError(line) from error
 
-    def _name_corpus(self) -> None:
-        if self.folder is not None and not self.exists("corpus") and self._is_table("corpus"):
-            self.spark.sql(ddl.register("corpus", name=self.name("corpus"), folder=self.folder))
+    def _register(self, table: str) -> None:
+        if self.folder is not None and not self.exists(table) and self._is_table(table):
+            self.spark.sql(ddl.register(table, name=self.name(table), folder=self.folder))
 
     def _is_table(self, table: str) -> bool:
         # A folder with an empty `_delta_log`, left by a killed first write, is no table: ask Delta for its columns.

@@ -1,14 +1,17 @@
 """The SQL of a lake's views: `refined` (rows with text), `versions`, `edits` (a row an operation), `removed` (a line).
 
-`edits` and `removed` follow the lineage of the newest version: the versions whose passes it still stands on. Nothing
+`duplicates` has a row a document that was dropped as a copy. It, `edits` and `removed` follow the lineage of the newest version: the versions whose passes it still stands on. Nothing
 here knows a lake or a session; `name` gives the qualified, quoted name of a table.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
+from prox_spark.duplicates import DOCUMENT, FAMILY, SIMILARITY, TWIN
 from prox_spark.lake.lineage import PublishedVersion
+from prox_spark.passes import NEAR_DUPLICATES
 from prox_spark.program.operations import OUTCOMES
 
 Name = Callable[[str], str]
@@ -26,6 +29,20 @@ REMOVED = {
     "replacement": "STRING",
 }
 """The columns of `removed`."""
+
+DUPLICATES = {
+    "doc_id": "STRING",
+    "source": "STRING",
+    "snapshot": "STRING",
+    "url": "STRING",
+    "twin": "STRING",
+    "similarity": "DOUBLE",
+    "family": "STRING",
+    "reason": "STRING",
+    "pass_name": "STRING",
+    "version": "INT",
+}
+"""The columns of `duplicates`: `twin` is the earlier document, `family` the one that stayed of all that are alike."""
 
 
 def statements(
@@ -46,6 +63,7 @@ def statements(
         ("refined", f"SELECT * FROM {name('corpus')} WHERE text IS NOT NULL"),
         ("edits", edits(name, lineage)),
         ("removed", removed(name, lineage, oldest)),
+        ("duplicates", duplicates(name, lineage, oldest)),
     ]
 
 
@@ -110,8 +128,56 @@ def removed(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str
             f"WHERE c.run_id = '{version.run_id}' AND c.outcome <> 'kept'"
         )
         parts.append(_lines_of(operations, version.version))
-    nothing = "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in REMOVED.items())
-    return " UNION ALL ".join(parts) or f"{nothing} WHERE false"
+    return " UNION ALL ".join(parts) or _no_rows(REMOVED)
+
+
+def _no_rows(columns: dict[str, str]) -> str:
+    nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+    return f"SELECT {nothing} WHERE false"
+
+
+def duplicates(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str:
+    """Write the query for the documents that passes of the kind near_duplicates dropped, one row each."""
+    parts = []
+    for version, before in zip(lineage, (*lineage[1:], None), strict=False):
+        *earlier, last = map(json.loads, version.passes.keys)
+        if NEAR_DUPLICATES not in last or version.version < oldest:
+            continue
+        is_edited = any(key["level"] == "chunk" for key in earlier)
+        known = before if before is not None and before.version >= oldest and is_edited else None
+        parts.append(_copies(name, version, known, fingerprint=last["fingerprint"]))
+    return " UNION ALL ".join(parts) or _no_rows(DUPLICATES)
+
+
+def _copies(name: Name, version: PublishedVersion, before: PublishedVersion | None, *, fingerprint: str) -> str:
+    """Write the query for one version; a program is found by the text that reached the pass, as are those of twins."""
+    text, join = "d.text_sha256", ""
+    if before is not None:
+        text = "coalesce(b.text_sha256, d.text_sha256)"
+        join = f"LEFT JOIN {name('corpus')} VERSION AS OF {before.version} AS b ON b.doc_id = c.doc_id "
+
+    def told(alias: str, pattern: str) -> str:
+        return f"regexp_extract({alias}.chunks[0].completion, '{_quoted(pattern)}', 1)"
+
+    def program(alias: str) -> str:
+        return f"{alias}.pass_name = '{version.pass_name}' AND {alias}.fingerprint = '{fingerprint}'"
+
+    same = "c.reason = 'duplicate'"
+    return (
+        f"SELECT c.doc_id, c.source, c.snapshot, c.url, IF({same}, {told('p', DOCUMENT)}, {told('t', DOCUMENT)}) AS twin, "
+        f"IF({same}, 1D, CAST({told('p', SIMILARITY)} AS DOUBLE)) AS similarity, "
+        f"IF({same}, {told('p', DOCUMENT)}, {told('p', FAMILY)}) AS family, "
+        f"c.reason, c.pass_name, {version.version} AS version "
+        f"FROM {name('corpus')} VERSION AS OF {version.version} AS c "
+        f"JOIN {name('documents')} AS d ON d.doc_id = c.doc_id {join}"
+        f"JOIN {name('programs')} AS p ON p.text_sha256 = {text} AND {program('p')} "
+        f"LEFT JOIN {name('programs')} AS t ON t.text_sha256 = {told('p', TWIN)} AND {program('t')} "
+        f"WHERE c.run_id = '{version.run_id}' AND c.outcome = 'dropped'"
+    )
+
+
+def _quoted(pattern: str) -> str:
+    return pattern.replace("\\", "\\\\")
 
 
 def _lines_of(operations: str, version: int) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from prox_spark.config import load
 from prox_spark.pipeline._apply import ApplySummary, apply_pass
 from prox_spark.pipeline._ingest import IngestSummary, ingest_files
-from prox_spark.pipeline._refine import RefineSummary, refine_pass
+from prox_spark.pipeline._refine import refine_pass
+from prox_spark.pipeline._summary import RefineSummary
 from prox_spark.pipeline.progress import Progress, Step
 from prox_spark.pipeline.recovery import recover
 

@@ -14,7 +14,10 @@ from prox_spark import engines, passes, tracking
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.tables import Lake
+from prox_spark.passes import AnyPass, NearDuplicatesPass
 from prox_spark.pipeline import catch_up, probe
+from prox_spark.pipeline._near_duplicates import refine_near_duplicates
+from prox_spark.pipeline._summary import RefineSummary
 from prox_spark.pipeline.progress import Progress, Step, live, tell
 from prox_spark.spark import accelerator, gpus
 from prox_spark.spark.in_flight import in_flight
@@ -31,46 +34,6 @@ if TYPE_CHECKING:
 
 EDITED_WAVES = 16
 """Most waves over texts that only `corpus` holds: it is not ordered by shard, so each such wave reads all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefineSummary:
-    """What one refine did; zeros when every text had its program already.
-
-    Attributes:
-        texts: Distinct texts that got a program.
-        duplicates_saved: Further documents with one of these texts, which cost nothing.
-        loads: How often a model was loaded, over all workers.
-        load_seconds: Time that loading took, summed over the workers.
-        engine_seconds: Time that tasks held their engine, loading included, summed over the tasks.
-        gpu_seconds: The part of it on a GPU.
-        loads_by_wave: The loads of each wave: after the first there should be none.
-        gpu_idle_share: Share of the GPU seconds in which no kernel ran, as the driver tells it; None without a GPU.
-        max_sequences: Prompts that an engine of vLLM decoded at once; 0 for other engines.
-        max_batched_tokens: Tokens that it took in one step; 0 likewise.
-        engines_per_gpu: How often a GPU held the model; 0 likewise.
-        engine: Kind of the engine that answered; for `auto`, the one that was taken.
-    """
-
-    run_id: str
-    pass_name: str
-    texts: int
-    waves: int
-    errors: int
-    prompt_tokens: int
-    output_tokens: int
-    seconds: float
-    duplicates_saved: int = 0
-    loads: int = 0
-    load_seconds: float = 0.0
-    engine_seconds: float = 0.0
-    gpu_seconds: float = 0.0
-    loads_by_wave: tuple[int, ...] = ()
-    gpu_idle_share: float | None = None
-    max_sequences: int = 0
-    max_batched_tokens: int = 0
-    engines_per_gpu: int = 0
-    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +74,11 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
     """Write the programs that the pass lacks, and record the run."""
     chain = passes.up_to(config, pass_name)
     pass_ = chain[-1]
+    if isinstance(pass_, NearDuplicatesPass):
+        return refine_near_duplicates(lake, chain, pass_, config, progress)
     accelerator.check(lake.spark)  # one that cannot be used says so now, and not after hours of refining
     run = Run.start("refine", pass_name=pass_name, conf=passes.conf(config, pass_))
-    waves, duplicates_saved = _write_waves(lake, run, chain, config, progress)
+    waves, duplicates_saved = _write_waves(lake, run, chain, pass_, config, progress)
     if not waves:
         return RefineSummary(run.run_id, pass_name, 0, 0, 0, 0, 0, run.seconds)
     summary = _summary(run, pass_, waves, duplicates_saved)
@@ -123,14 +88,14 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
 
 
 def _write_waves(
-    lake: Lake, run: Run, chain: tuple[Pass, ...], config: Config, progress: Progress | None
+    lake: Lake, run: Run, chain: tuple[AnyPass, ...], pass_: Pass, config: Config, progress: Progress | None
 ) -> tuple[list[Usage], int]:
     """Have every text that lacks a program get one; give what each wave took, and how many duplicates were saved.
 
     Where Spark gives each task an engine of its own, two waves are in flight: GPUs that the first has no more work for
     take up the second, while the last tasks of the first end and it is committed.
     """
-    pass_, shards = chain[-1], ledger.shards(lake, default=config.ingest.shards)
+    shards = ledger.shards(lake, default=config.ingest.shards)
     share = gpus.share(lake.spark, pass_.engine, config.refine.partitions)
     pending = catch_up.pending(lake, chain, shards)
     with kept(pending.lacking):

@@ -7,7 +7,7 @@ that it lacks, as far as there are programs; one off the chain starts from its d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from prox_spark.lake import ledger, schema
 from prox_spark.lake.rows import is_of, unrefined
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import Chain, Pass
+from prox_spark.passes import AnyPass, Chain, PastPass
 from prox_spark.spark import accelerator
 from prox_spark.stages import apply
 from prox_spark.stages.apply import PASSES_DONE
@@ -52,17 +52,21 @@ class Pending:
         return self.source.where(mine).join(lacking, "text_sha256", "left_semi")
 
 
-def pending(lake: Lake, passes: tuple[Pass, ...], shards: int) -> Pending:
+def pending(lake: Lake, passes: tuple[AnyPass, ...], shards: int) -> Pending:
     """Find the texts of the last of `passes` without a program: the one anti join behind resume, re-runs, new dumps."""
     source, in_shards = texts(lake, passes, shards)
+    source = source.drop("doc_id")
     have = lake.read("programs").where(is_of(passes[-1])).select("text_sha256")
     distinct = source.groupBy("text_sha256", "shard").agg(F.count(F.lit(1)).alias("copies"))
     return Pending(source, in_shards, distinct.join(have, "text_sha256", "left_anti"))
 
 
-def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame, bool]:
-    """Give the texts that the last of `passes` is to read, and whether they lie in `documents`, ordered by shard."""
-    documents = lake.read("documents").select("text_sha256", "text", "shard")
+def texts(lake: Lake, passes: tuple[AnyPass, ...], shards: int) -> tuple[DataFrame, bool]:
+    """Give the texts that the last of `passes` is to read, and whether they lie in `documents`, ordered by shard.
+
+    The columns are `doc_id`, `text_sha256`, `text` and `shard`, a row a document.
+    """
+    documents = lake.read("documents").select("doc_id", "text_sha256", "text", "shard")
     *before, _ = passes
     if not before:
         return documents, True
@@ -71,13 +75,24 @@ def texts(lake: Lake, passes: tuple[Pass, ...], shards: int) -> tuple[DataFrame,
     if _any_must_catch_up(rows, index):
         caught_up = _caught_up(lake, rows, tuple(before), index, run_id="")
         ready = ready.unionByName(caught_up.where(_stands_before(index) & F.col("text").isNotNull()))
-    if all(pass_.profile.level == "document" for pass_ in before):
+    if all(pass_.level == "document" for pass_ in before):
         # Verdicts edit nothing: the texts that survive them are read from `documents`, a wave at a time.
         return documents.join(ready.select("text_sha256"), "text_sha256", "left_semi"), True
-    return ready.select("text_sha256", "text", schema.shard_of("text_sha256", shards).alias("shard")), False
+    shard = schema.shard_of("text_sha256", shards).alias("shard")
+    return ready.select("doc_id", "text_sha256", "text", shard), False
 
 
-def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
+def texts_before(lake: Lake, before: Sequence[AnyPass | PastPass]) -> DataFrame:
+    """Give `doc_id` and `text` of documents as the passes `before` another one leave them; of some that these drop too.
+
+    Verdicts edit nothing: behind them alone, a text is that of its document.
+    """
+    if all(pass_.level == "document" for pass_ in before):
+        return lake.read("documents").select("doc_id", "text")
+    return texts_after(lake, before).select("doc_id", "text")
+
+
+def texts_after(lake: Lake, passes: Sequence[AnyPass | PastPass]) -> DataFrame:
     """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
     rows = _through(lake, _from_documents(lake.read("documents")), passes, run_id="")
     arrived = rows.where(_stands_before(len(passes)) & F.col("text").isNotNull())
@@ -85,7 +100,7 @@ def texts_after(lake: Lake, passes: tuple[Pass, ...]) -> DataFrame:
 
 
 def applied(
-    lake: Lake, passes: tuple[Pass, ...], *, version: int, run_id: str
+    lake: Lake, passes: tuple[AnyPass, ...], *, version: int, run_id: str
 ) -> tuple[DataFrame, list[tuple[str, str]]]:
     """Give the corpus after the last of `passes`, and the partitions in which it differs from version `version`."""
     rows = with_passes_done(lake, passes, version)
@@ -107,7 +122,7 @@ def applied(
     return straight.unionByName(caught_up).unionByName(stayed).drop(PASSES_DONE), touched
 
 
-def with_passes_done(lake: Lake, passes: tuple[Pass, ...], version: int | None) -> DataFrame:
+def with_passes_done(lake: Lake, passes: tuple[AnyPass, ...], version: int | None) -> DataFrame:
     """Give the corpus rows with the number of `passes` each has gone through; NULL where it is off the chain."""
     done = F.lit(None).cast("int")
     for number, run_ids in runs_by_passes_done(Chain.of(passes), ledger.chains(lake)).items():
@@ -143,7 +158,7 @@ def _any_must_catch_up(rows: DataFrame, index: int) -> bool:
     return not rows.where(_must_catch_up(index)).select("doc_id").isEmpty()
 
 
-def _caught_up(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], index: int, run_id: str) -> DataFrame:
+def _caught_up(lake: Lake, rows: DataFrame, passes: tuple[AnyPass, ...], index: int, run_id: str) -> DataFrame:
     """Take the rows behind pass number `index` through `passes`, and those off the chain from their documents."""
     late = rows.where(_must_catch_up(index))
     off_chain = late.where(F.col(PASSES_DONE).isNull()).select("doc_id")
@@ -155,7 +170,7 @@ def _from_documents(documents: DataFrame) -> DataFrame:
     return unrefined(documents).withColumn(PASSES_DONE, F.lit(0))
 
 
-def _through(lake: Lake, rows: DataFrame, passes: tuple[Pass, ...], run_id: str) -> DataFrame:
+def _through(lake: Lake, rows: DataFrame, passes: Sequence[AnyPass | PastPass], run_id: str) -> DataFrame:
     """Take rows through `passes` in order, each from where it stands, as far as there are programs."""
     programs, compiled = lake.read("programs"), accelerator.check(lake.spark)
     for index, pass_ in enumerate(passes):

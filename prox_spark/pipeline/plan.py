@@ -10,12 +10,14 @@ from pyspark.sql import functions as F
 from prox_spark import passes
 from prox_spark.config import load
 from prox_spark.lake import ledger
+from prox_spark.passes import NEAR_DUPLICATES, NearDuplicatesPass
 from prox_spark.pipeline import catch_up, probe
 from prox_spark.spark import gpus
 
 if TYPE_CHECKING:
     from prox_spark.config import Config
     from prox_spark.lake.tables import Lake
+    from prox_spark.pipeline.catch_up import Pending
 
 
 _WARM_UP = 8
@@ -82,6 +84,8 @@ def plan(
     pass_ = chain[-1]
     shards = ledger.shards(lake, default=config.ingest.shards)
     pending = catch_up.pending(lake, chain, shards)
+    if isinstance(pass_, NearDuplicatesPass):
+        return _without_engine(pass_, pending, price)
     share = gpus.share(lake.spark, pass_.engine)
     waiting = pending.texts(0, shards - 1).dropDuplicates(["text_sha256"])
     total = waiting.agg(F.count(F.lit(1)), F.coalesce(F.sum(F.expr(probe.measure(pass_))), F.lit(0))).collect()[0]
@@ -116,3 +120,10 @@ def plan(
         cost=None if price is None else gpu_hours * price,
         gpu_idle_share=measured.gpu_idle_share,
     )
+
+
+def _without_engine(pass_: NearDuplicatesPass, pending: Pending, price: float | None) -> Plan:
+    """Count the texts of a pass that no engine answers; how long a cluster compares them is not estimated."""
+    total, copies = pending.count()
+    free = None if price is None else 0.0
+    return Plan(pass_.name, NEAR_DUPLICATES, 0, total, copies - total, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, free)

@@ -61,6 +61,7 @@ APPLIED_REASONS = ("clipped",)
 
 DOCUMENT_REASONS = (
     "drop_doc",  # the program says so
+    "duplicate",  # an earlier document has the same text, and the pass near_duplicates drops further ones
     "nothing_left",  # the operations removed everything but whitespace
     "too_few_words",  # policy.min_words (strict), or the reference's rule of ten words
     "too_little_kept",  # policy.min_kept_share (strict), or the reference's rule of five percent

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from prox_spark.duplicates import DOCUMENT
 from prox_spark.lake import schema
 from prox_spark.lake.rows import is_of
 from prox_spark.program import columns
@@ -18,7 +19,7 @@ from prox_spark.program import columns
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from prox_spark.passes import Pass, PastPass
+    from prox_spark.passes import AnyPass, PastPass
 
 PASSES_DONE = "passes_done"
 
@@ -26,11 +27,11 @@ PASSES_DONE = "passes_done"
 def apply(
     rows: DataFrame,
     programs: DataFrame,
-    pass_: Pass | PastPass,
+    pass_: AnyPass | PastPass,
     *,
     index: int,
     run_id: str,
-    before: Sequence[Pass | PastPass] = (),
+    before: Sequence[AnyPass | PastPass] = (),
     compiled: bool = False,
 ) -> DataFrame:
     """Take the rows that stand before pass number `index` through it; all others come out as they went in.
@@ -58,19 +59,23 @@ def apply(
     mine = first_programs(programs, pass_).select(
         F.col("text_sha256").alias("key"), "chunks", "error", F.lit(True).alias("has_program")
     )
-    joined = rows.withColumn("key", key).join(mine, on="key", how="left")
+    joined = rows.withColumn("key", key).join(mine, on="key", how="left").withColumn("is_repeated", F.lit(False))
+    if pass_.drops_copies:
+        joined = joined.withColumns({"is_repeated": _is_repeated(), "chunks": _dropping("chunks", _is_repeated())})
     executable = F.col("has_program") & F.col("error").isNull()
     counted = all(earlier.policy.mode == pass_.policy.mode for earlier in before) and len(before) == index
     known = F.col("words_after") if counted else None
     result = columns.execute(
         "text", "chunks", level=pass_.level, policy=pass_.policy, known_words=known, compiled=compiled
     )
-    executed = joined.select(*rows.columns, "has_program", "error", F.when(executable, result).alias("executed"))
+    executed = joined.select(
+        *rows.columns, "has_program", "error", "is_repeated", F.when(executable, result).alias("executed")
+    )
     changed = _columns(pass_, index, run_id)
     return executed.select(*(changed.get(name, F.col(name)) for name in rows.columns))
 
 
-def first_programs(programs: DataFrame, pass_: Pass | PastPass) -> DataFrame:
+def first_programs(programs: DataFrame, pass_: AnyPass | PastPass) -> DataFrame:
     """Give `text_sha256`, `chunks` and `error` of a pass, each text once.
 
     Two commands that refined the same text at once may both have stored a program: the oldest counts, always.
@@ -84,7 +89,27 @@ def first_programs(programs: DataFrame, pass_: Pass | PastPass) -> DataFrame:
     )
 
 
-def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Column]:
+def _is_repeated() -> Column:
+    """Say which rows have a text that stays, and that another document brought first: its program names that one."""
+    program = F.col("chunks")[0]
+    first = F.regexp_extract(program["completion"], DOCUMENT, 1)
+    stays = F.exists(program["ops"], lambda operation: operation["op"] == "keep_doc")
+    return F.coalesce(stays & (first != "") & (first != F.col("doc_id")), F.lit(False))
+
+
+def _dropping(chunks: str, where: Column) -> Column:
+    """Have programs say `drop_doc()` where a condition holds."""
+    dropping = F.transform(
+        chunks,
+        lambda chunk: chunk.withField(
+            "ops",
+            F.transform(chunk["ops"], lambda operation: operation.withField("op", F.lit("drop_doc"))),
+        ),
+    )
+    return F.when(where, dropping).otherwise(F.col(chunks))
+
+
+def _columns(pass_: AnyPass | PastPass, index: int, run_id: str) -> dict[str, Column]:
     """Give the columns that a pass changes; those of a row that it did not execute keep their value."""
     result, has_program = F.col("executed"), F.col("has_program")
     failed = has_program & F.col("error").isNotNull()
@@ -102,7 +127,7 @@ def _columns(pass_: Pass | PastPass, index: int, run_id: str) -> dict[str, Colum
         after("text", result["text"], F.col("text")),
         after("text_sha256", sha256, F.col("text_sha256")),
         after("outcome", result["outcome"], F.lit("failed")),
-        after("reason", result["reason"], F.lit("engine_error")),
+        after("reason", F.when(F.col("is_repeated"), "duplicate").otherwise(result["reason"]), F.lit("engine_error")),
         after("pass_name", F.lit(pass_.name), F.lit(pass_.name)),
         after("run_id", F.lit(run_id), F.lit(run_id)),
         after("ops", result["ops"], F.lit(None)),

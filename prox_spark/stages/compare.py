@@ -15,10 +15,10 @@ from prox_spark.program import columns
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from prox_spark.passes import Pass
+    from prox_spark.passes import AnyPass
 
 
-def compare(texts: DataFrame, programs: DataFrame, pass_: Pass) -> DataFrame:
+def compare(texts: DataFrame, programs: DataFrame, pass_: AnyPass) -> DataFrame:
     """Give one row per text that has a program, with what both modes make of it.
 
     Args:
@@ -32,7 +32,7 @@ def compare(texts: DataFrame, programs: DataFrame, pass_: Pass) -> DataFrame:
         operations, and `problem: …` for lines that are no operations; empty when the words were counted differently).
     """
     strict = replace(pass_.policy, mode="strict")
-    level = pass_.profile.level
+    level = pass_.level
     executed = texts.join(programs, "text_sha256").select(
         "text_sha256",
         columns.execute("text", "chunks", level=level, policy=strict).alias("s"),

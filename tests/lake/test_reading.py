@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-VIEWS = ("versions", "refined", "edits", "removed")
+VIEWS = ("versions", "refined", "edits", "removed", "duplicates")
 WRITES = ("CREATE", "ALTER", "DROP", "INSERT", "MERGE", "DELETE", "UPDATE", "COMMENT", "OPTIMIZE", "VACUUM")
 
 

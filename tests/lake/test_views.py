@@ -24,9 +24,9 @@ def test_a_lake_without_a_corpus_has_the_view_versions_alone() -> None:
     assert [view for view, _ in statements(name, [], oldest=0, has_corpus=False)] == ["versions"]
 
 
-def test_a_lake_with_a_corpus_has_all_four() -> None:
+def test_a_lake_with_a_corpus_has_all_five() -> None:
     views = dict(statements(name, [CHUNK, DOC], oldest=0, has_corpus=True))
-    assert list(views) == ["versions", "refined", "edits", "removed"]
+    assert list(views) == ["versions", "refined", "edits", "removed", "duplicates"]
     assert all(name("corpus") in views[view] for view in ("refined", "edits", "removed"))
 
 

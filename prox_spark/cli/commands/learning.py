@@ -104,7 +104,7 @@ def evaluate(
 
     config = options.config()
     settings = _engine(config, engine)
-    names = profile or [item.profile for item in config.passes]
+    names = profile or [item.profile for item in config.passes if item.profile is not None]
     chosen = evaluation.Selection(tuple(source or ()), tuple(fold or ()), limit)
     rows: list[Row] = []
     with options.reporter() as progress, progress.waiting("scoring"):
