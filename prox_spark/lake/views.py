@@ -1,7 +1,8 @@
 """The SQL of a lake's views: `refined` (rows with text), `versions`, `edits` (a row an operation), `removed` (a line).
 
-`duplicates` has a row a document that was dropped as a copy. It, `edits` and `removed` follow the lineage of the newest version: the versions whose passes it still stands on. Nothing
-here knows a lake or a session; `name` gives the qualified, quoted name of a table.
+`duplicates` has a row a document that was dropped as a copy. It, `edits` and `removed` follow the lineage of the newest
+version: the versions whose passes it still stands on. Nothing here knows a lake or a session; `name` gives the
+qualified, quoted name of a table.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ def _copies(name: Name, version: PublishedVersion, before: PublishedVersion | No
 
     same = "c.reason = 'duplicate'"
     return (
-        f"SELECT c.doc_id, c.source, c.snapshot, c.url, IF({same}, {told('p', DOCUMENT)}, {told('t', DOCUMENT)}) AS twin, "
+        "SELECT c.doc_id, c.source, c.snapshot, c.url, "
+        f"IF({same}, {told('p', DOCUMENT)}, {told('t', DOCUMENT)}) AS twin, "
         f"IF({same}, 1D, CAST({told('p', SIMILARITY)} AS DOUBLE)) AS similarity, "
         f"IF({same}, {told('p', DOCUMENT)}, {told('p', FAMILY)}) AS family, "
         f"c.reason, c.pass_name, {version.version} AS version "

@@ -1,4 +1,4 @@
-"""The pass near_duplicates on real lakes: what is dropped, why, and that nothing but the texts and their order decides."""
+"""The pass near_duplicates on real lakes: what is dropped, why, and that only the texts and their order decide."""
 
 from __future__ import annotations
 
