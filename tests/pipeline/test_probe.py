@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.passes import with_engine
 
 from prox_spark import config as configuration
 from prox_spark import passes
@@ -16,7 +17,7 @@ from prox_spark.pipeline import probe
 def this(tmp_path: Path) -> passes.Pass:
     (tmp_path / "answers.jsonl").write_text('{"completion": "keep_doc()"}')
     engine = f"engine={{kind: scripted, answers: {tmp_path / 'answers.jsonl'}}}"
-    return passes.resolve(configuration.load(overrides=[engine]))[0]
+    return with_engine(configuration.load(overrides=[engine]))[0]
 
 
 def found(answers: int, programs: int) -> probe.Probe:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from support.nvidia import pretend_nvidia_smi
+from support.passes import with_engine
 
 from prox_spark import config as configuration
-from prox_spark import passes
 from prox_spark.config import TaggerSettings, VllmSettings
 from prox_spark.errors import EngineError
 from prox_spark.spark import gpus
@@ -61,7 +61,7 @@ def test_the_address_of_the_task_decides_which_gpu_is_visible(
 
 def test_a_model_takes_the_threads_of_its_task_unless_it_is_told_how_many() -> None:
     config = configuration.load(overrides=["passes=[{name: chunk, profile: tiny-chunk}]"])
-    this = replace(passes.resolve(config)[0], engine=VLLM)
+    this = replace(with_engine(config)[0], engine=VLLM)
     share = gpus.Share(2, threads=3)
     assert refining._threaded(this, share).engine.threads == 3
     told = replace(this, engine=this.engine.model_copy(update={"threads": 1}))

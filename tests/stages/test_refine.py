@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.passes import with_engine
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
 from prox_spark.errors import EngineError
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import up_to
 from prox_spark.pipeline.plan import plan
 from prox_spark.spark import gpus
 from prox_spark.stages import refine as refining
@@ -100,7 +100,7 @@ def test_every_distinct_text_is_asked_about_once_in_one_wave_or_many(lake: Lake,
 
 @pytest.mark.parametrize("written", ["append", "filter", "sort", "limit"])
 def test_no_write_path_asks_twice(lake: Lake, model: Model, tmp_path: Path, written: str) -> None:
-    this = up_to(configured(model), "chunk")[0]
+    this = with_engine(configured(model))[0]
     texts = lake.read("documents").select("text_sha256", "text")
     frame = refining.refine(texts, this, run_id="r", share=gpus.Share(2), batch_texts=64)
     frames = {

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.passes import with_engine
 
 from prox_spark import config as configuration
-from prox_spark import engines, passes, profiles
+from prox_spark import engines, profiles
 from prox_spark.engines import Completion, Prompt, ScriptedEngine
 from prox_spark.engines.seam import DummyPrefix, Key
 from prox_spark.passes import Pass
@@ -27,7 +28,7 @@ def scripted(tmp_path: Path) -> Iterator[Pass]:
     answers.write_text("\n".join(map(json.dumps, entries)), encoding="utf-8")
     engine = ["engine.kind=scripted", f"engine.answers={answers}"]
     config = configuration.load(overrides=[*engine, "passes=[{name: chunk, profile: prox-web-chunk}]"])
-    yield passes.resolve(config)[0]
+    yield with_engine(config)[0]
     engines.release()
 
 
