@@ -83,7 +83,7 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
         "status": "done",
         "started_at": run.started_at,
         "finished_at": datetime.now(timezone.utc),
-        "by": _user(lake.spark),
+        "by": user(lake.spark),
         "package_version": __version__,
         "conf": run.conf,
         "passes": None if run.passes is None else run.passes.to_json(),
@@ -160,7 +160,7 @@ def usage() -> tuple[Column, ...]:
     )
 
 
-def _user(spark: SparkSession) -> str:
+def user(spark: SparkSession) -> str:
     """Name who runs the command: on a platform that knows its users, as the platform does."""
     if platform(os.environ) is not None:
         with contextlib.suppress(PySparkException):

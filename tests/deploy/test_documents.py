@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pyspark
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,3 +83,33 @@ def test_workers_of_a_standalone_cluster_get_every_package_that_they_import() ->
     page = (ROOT / "deploy" / "standalone" / "README.md").read_text(encoding="utf-8")
     installed = page.split("pip install", 1)[1].split("\n\n")[0]
     assert {name for name in needed - driver if not re.search(rf"[\s\"]{name}\b", installed)} == set()
+
+
+def requirements(section: str) -> dict[str, str]:
+    """Give the requirements of a section of pyproject.toml: versions by name."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split(f"{section} = [")[1].split("\n]")[0]
+    return dict(re.findall(r'^    "([a-z0-9_-]+)(.*)"', text, re.M))
+
+
+def test_the_package_does_not_forbid_the_tokenizers_that_databricks_brings() -> None:
+    """Transformers 4.51 of the runtime 17.3 refuses to be imported beside tokenizers 0.22."""
+    assert requirements("\ndependencies")["tokenizers"] == ">=0.21"
+
+
+def test_what_databricks_installs_for_transformers_is_what_the_extra_asks_for() -> None:
+    lines = (ROOT / "deploy" / "databricks" / "transformers.txt").read_text(encoding="utf-8").splitlines()
+    listed = dict(re.findall(r"^([a-z0-9_-]+)(.*)$", "\n".join(lines), re.M))
+    extra = {name: version for name, version in requirements("\nhf").items() if name != "torch"}  # the runtime has it
+    assert listed == extra
+
+
+def test_a_cluster_of_ones_own_gets_the_s3a_that_belongs_to_the_hadoop_of_its_spark() -> None:
+    """The page says pyspark 4.2.0, whose Hadoop is 3.5.0; pip's pyspark has no hadoop-aws."""
+    jars = Path(pyspark.__file__).parent / "jars"
+    page = (ROOT / "deploy" / "standalone" / "README.md").read_text(encoding="utf-8")
+    if f"pyspark=={pyspark.__version__}" not in page or not jars.is_dir():
+        pytest.skip("this is another Spark than the page installs")
+    (hadoop,) = (path.stem.rsplit("-", 1)[1] for path in jars.glob("hadoop-client-api-*.jar"))
+    settings = (ROOT / "deploy" / "standalone" / "prox.yaml").read_text(encoding="utf-8")
+    assert f"# spark.jars.packages: org.apache.hadoop:hadoop-aws:{hadoop}\n" in settings
+    assert list(jars.glob("hadoop-aws-*.jar")) == []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 from typing import TYPE_CHECKING, cast
+
+import pytest
+from pyspark.errors import AnalysisException
 
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
@@ -11,6 +15,8 @@ from prox_spark.lake.lineage import Entry
 from prox_spark.passes import Chain
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from prox_spark.lake.tables import Lake
 
 DOC = Chain(('{"name": "doc"}',))
@@ -58,3 +64,33 @@ def test_a_commit_says_what_heal_needs_to_enter_its_run() -> None:
     commit = run.commit(2)
     assert (commit.run_id, commit.command, commit.pass_name) == (run.run_id, "apply", "doc")
     assert (commit.wave, commit.passes, commit.conf) == (2, DOC, '{"a": 1}')
+
+
+class Platform:
+    """A session of a platform that knows its users, or cannot say who they are."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def sql(self, statement: str) -> Platform:
+        assert statement == "SELECT current_user()"
+        if self._name is None:
+            raise AnalysisException("there is no function current_user")
+        return self
+
+    def collect(self) -> list[tuple[str | None]]:
+        return [(self._name,)]
+
+
+@pytest.mark.parametrize(("told", "expected"), [("ada@example.com", "ada@example.com"), (None, getpass.getuser())])
+def test_on_a_platform_a_run_is_by_its_user_and_not_by_root(
+    told: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "18.0")
+    assert ledger.user(cast("SparkSession", Platform(told))) == expected
+
+
+def test_on_a_machine_of_ones_own_spark_is_not_asked_who_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DATABRICKS_RUNTIME_VERSION", "SPARK_REMOTE", "PYSPARK_GATEWAY_PORT"):
+        monkeypatch.delenv(variable, raising=False)
+    assert ledger.user(cast("SparkSession", None)) == getpass.getuser()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyspark
 import pytest
@@ -47,6 +47,19 @@ def run_python(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_platform_that_brings_its_own_spark_is_known(environ: dict[str, str], name: str | None) -> None:
     assert platform(environ) == name
+
+
+class Unasked:
+    """A session that must not be asked anything."""
+
+    def sql(self, statement: str) -> None:
+        raise AssertionError(f"Databricks was asked: {statement}")
+
+
+def test_databricks_is_not_asked_for_delta_through_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its root storage is switched off, a path is an error of another kind than Delta's."""
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "18.0")
+    assert has_delta(cast("SparkSession", Unasked()))
 
 
 def test_settings_may_be_written_with_dots_or_underscores() -> None:
