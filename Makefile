@@ -121,7 +121,7 @@ wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own clu
 docs: $(VENV)/.installed $(DOCS)/.installed  ## the pages of docs/ as a site, in build/site; a warning is an error
 	@$(BIN)/python docs/generator/reference.py
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
-	@echo "build/site/index.html"
+	@echo "build/site is there: python3 -m http.server -d build/site, or any web server"
 
 # In build/, so that the package is imported from the wheel and not from the checkout.
 release: $(RELEASE)/.installed  ## wheel and sdist in dist/, checked, and the wheel tried in a clean environment (600 MB)

@@ -34,6 +34,8 @@ ELSEWHERE = {
 """Files of the repository, and the pages that they are on the site; a page that the site has of its own stays."""
 
 HOME = {page: place for place, page in ELSEWHERE.items() if place.endswith(".md") and page != "index.md"}
+SESSION = re.compile(r"^```python(?=\n>>> )", re.MULTILINE)
+"""A block that shows what Python prints: as a session, what is printed is not coloured as code."""
 LINK = re.compile(r"(?<![!`])\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s]+)\)")
 
 
@@ -64,4 +66,4 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return text
         return f"[{text}]({posixpath.relpath(to, posixpath.dirname(uri) or '.')}{hash_}{anchor})"
 
-    return LINK.sub(turned, markdown)
+    return SESSION.sub("```pycon", LINK.sub(turned, markdown))
