@@ -2,7 +2,7 @@
 
     python3 deploy/wheel.py --to dist
 
-pip would otherwise install PyPI's pyspark over the one of Databricks or EMR. The version says so: 0.1.0+cluster.
+pip would otherwise install PyPI's pyspark over the one of Databricks or EMR. The version says so: 0.2.0+cluster.
 Beside it lies the same file as prox_spark.zip, for --py-files and spark.submit.pyFiles: Spark puts a .zip on the path
 of the Python workers, and would ignore a .whl.
 
