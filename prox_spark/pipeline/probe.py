@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _FEW = 4
 """With fewer answers than this nothing is said about a model."""
 
+_NO_FAULT = "('truncated', 'other_window')"
+"""Problems of answers that are programs all the same: a cut one, and one about a line that another window owns."""
+
 _CUT_CHARACTERS = 8000
 """A document's prompt is cut at the 2,000 tokens of the published models, of about four characters each."""
 
@@ -69,7 +72,7 @@ def probe(texts: DataFrame, pass_: Pass, share: gpus.Share, *, batch_texts: int)
     programs = refine.refine(texts, pass_, run_id="probe", share=one_each, batch_texts=batch_texts)
     answered = "filter(chunks, c -> c.finish_reason IN ('stop', 'length'))"
     is_program = "(size(c.ops) > 0 OR ltrim(c.completion) LIKE '#%')"  # comments on lines that all stay
-    good = f"filter({answered}, c -> {is_program} AND NOT exists(c.problems, p -> p.reason <> 'truncated'))"
+    good = f"filter({answered}, c -> {is_program} AND NOT exists(c.problems, p -> p.reason NOT IN {_NO_FAULT}))"
     sums = programs.agg(
         *ledger.usage(),
         *refine.spent(),

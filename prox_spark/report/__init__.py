@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 __all__ = ["report"]
 
 
-def report(lake: Lake, version: str | int | None = None, *, gallery: int = 12, seed: int = 0) -> str:
+def report(
+    lake: Lake,
+    version: str | int | None = None,
+    *,
+    gallery: int = 12,
+    seed: int = 0,
+    against: str | int | None = None,
+) -> str:
     """Give the report of a version as one HTML page.
 
     Args:
@@ -18,6 +25,7 @@ def report(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
         version: Number or tag; None takes the newest.
         gallery: How many documents to show before and after.
         seed: Another number draws other documents.
+        against: Another version to put beside it, by number or tag.
 
     Raises:
         UserError: There is no such version, or its files are gone.
@@ -25,4 +33,4 @@ def report(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
     from prox_spark.report.facts import gather
     from prox_spark.report.page import render
 
-    return render(gather(lake, version, gallery=gallery, seed=seed))
+    return render(gather(lake, version, gallery=gallery, seed=seed, against=against))

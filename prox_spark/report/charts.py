@@ -118,6 +118,38 @@ def histogram(bins: Rows) -> str:
     )
 
 
+def scores(bins: Rows) -> str:
+    """Draw documents by their score, those of several passes beside each other."""
+    values = [
+        {"score": f"{row['low']:g}", "low": row["low"], "pass": _label(row["pass_name"]), "documents": row["documents"]}
+        for row in bins
+    ]
+    names = list(dict.fromkeys(value["pass"] for value in values))
+    colours = [PLACEHOLDERS[f"series-{1 + number % 6}"] for number in range(len(names))]
+    by_score = sorted(values, key=lambda value: float(value["low"]))
+    labels = list(dict.fromkeys(value["score"] for value in by_score))
+    axis = {"labelAngle": 0, "labelOverlap": True, "title": "score of a document, from …"}
+    return _draw(
+        {
+            "height": 220,
+            "data": {"values": values},
+            "mark": {"type": "bar", "cornerRadiusEnd": 1},
+            "encoding": {
+                "x": {"field": "score", "type": "ordinal", "sort": labels, "axis": axis},
+                "xOffset": {"field": "pass", "sort": names},
+                "y": {"field": "documents", "type": "quantitative", "title": "documents", "axis": {"tickMinStep": 1}},
+                "color": {
+                    "field": "pass",
+                    "type": "nominal",
+                    "title": None,
+                    "scale": {"domain": names, "range": colours},
+                    "legend": {"orient": "top"},
+                },
+            },
+        }
+    )
+
+
 def _bars(
     values: Rows,
     category: str,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from prox_spark.audit.compare import compare
 from prox_spark.audit.diff import readable
 from prox_spark.audit.rows import dicts
 from prox_spark.audit.tags import tags
@@ -46,9 +48,11 @@ class Facts:
         histogram: Documents by words before and after: `low`, `high`, `before`, `after`.
         operations: Operations by pass, name and fate.
         reasons: Dropped documents by pass and reason.
+        scores: Documents by score, for each pass that has them scored: `low`, `high`, `documents`.
         lines: The lines that were removed from most documents.
         gallery: Documents with text before and after, and their operations.
         runs: The commands up to the version: time, tokens, cost.
+        against: The version beside another one, see `audit.compare.compare`; None where none was asked for.
     """
 
     lake: str
@@ -63,12 +67,21 @@ class Facts:
     histogram: list[dict[str, Any]]
     operations: list[dict[str, Any]]
     reasons: list[dict[str, Any]]
+    scores: list[dict[str, Any]]
     lines: list[dict[str, Any]]
     gallery: list[dict[str, Any]]
     runs: list[dict[str, Any]]
+    against: dict[str, Any] | None = None
 
 
-def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, seed: int = 0) -> Facts:
+def gather(
+    lake: Lake,
+    version: str | int | None = None,
+    *,
+    gallery: int = 12,
+    seed: int = 0,
+    against: str | int | None = None,
+) -> Facts:
     """Count and draw everything that the report of a version shows.
 
     Args:
@@ -76,6 +89,7 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
         version: Number or tag; None takes the newest.
         gallery: How many documents to show before and after.
         seed: Another number draws other documents.
+        against: Another version to put beside it.
 
     Raises:
         UserError: There is no such version, or its files are gone.
@@ -105,7 +119,9 @@ def gather(lake: Lake, version: str | int | None = None, *, gallery: int = 12, s
             reasons=dicts(comparing.reasons(compared)),
             lines=dicts(comparing.removed_lines(ingested, rows).limit(LINES)),
             gallery=_gallery(compared, ingested, rows, gallery, seed),
+            scores=_scores(lake, history),
             runs=_runs(lake, number),
+            against=None if against is None else compare(lake, against, number, count=gallery // 2, seed=seed),
         )
 
 
@@ -164,6 +180,41 @@ def _operations(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[
     order = list(dict.fromkeys(published.pass_name for published in history))
     rows = dicts(comparing.operations(lake.spark.sql(views.edits(lake.name, history))))
     return sorted(rows, key=lambda row: order.index(row["pass_name"]))
+
+
+def _scores(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
+    """Count documents by score in bins of one width, see `bin_width`."""
+    scored = lake.spark.sql(views.edits(lake.name, history)).where("op = 'score' AND status = 'applied'")
+    spans = dicts(scored.groupBy("pass_name").agg(F.min("value").alias("low"), F.max("value").alias("high")))
+    rows: list[dict[str, Any]] = []
+    for span in spans:
+        width = bin_width(span["high"] - span["low"])
+        floor = F.floor(F.col("value") / width).alias("bin")
+        counted = (
+            scored.where(F.col("pass_name") == span["pass_name"]).groupBy(floor).agg(F.count("*").alias("documents"))
+        )
+        rows += [
+            {
+                "pass_name": span["pass_name"],
+                "low": row["bin"] * width,
+                "high": (row["bin"] + 1) * width,
+                "documents": row["documents"],
+            }
+            for row in dicts(counted.orderBy("bin"))
+        ]
+    return rows
+
+
+def bin_width(span: float) -> float:
+    """Choose the width of bins, of which between ten and thirty cover a span.
+
+    >>> bin_width(5.2), bin_width(0.9), bin_width(0.0)
+    (0.25, 0.05, 0.01)
+    """
+    if span <= 0:
+        return 0.01
+    power = 10.0 ** math.floor(math.log10(span / 10))
+    return next(power * step for step in (1, 2.5, 5, 10) if span / (power * step) <= 30)
 
 
 def _histogram(compared: DataFrame) -> list[dict[str, Any]]:

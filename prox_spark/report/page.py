@@ -17,6 +17,7 @@ from prox_spark.report.differences import blocks
 from prox_spark.report.numbers import duration
 
 if TYPE_CHECKING:
+    from prox_spark.audit.rows import ComparedRow
     from prox_spark.report.facts import Facts
 
 MOST_OPERATIONS = 40
@@ -48,6 +49,7 @@ def render(facts: Facts) -> str:
         facts=facts,
         charts=drawn,
         documents=[_document(row) for row in facts.gallery],
+        beside=[_beside(row) for row in facts.against["sample"]] if facts.against else [],
         style=markupsafe.Markup(_asset("style.css")),
         script=markupsafe.Markup(script),
         script_hash=digest,
@@ -61,6 +63,7 @@ def _charts(facts: Facts) -> dict[str, str]:
         "stages": (charts.words_by_stage, facts.stages),
         "histogram": (charts.histogram, facts.histogram),
         "operations": (charts.operations, facts.operations),
+        "scores": (charts.scores, facts.scores),
     }
     return {name: draw(rows) for name, (draw, rows) in drawings.items() if rows}
 
@@ -75,6 +78,11 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         "listed": row["ops"][:MOST_OPERATIONS],
         "more": max(0, len(row["ops"]) - MOST_OPERATIONS),
     }
+
+
+def _beside(row: ComparedRow) -> dict[str, Any]:
+    """Give a document of which two versions have something else: what is only in the first, and only in the second."""
+    return {**row, "title": row["url"] or row["doc_id"][:12], "blocks": blocks(row["text_a"] or "", row["text_b"])}
 
 
 def _cost(facts: Facts) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_hostile_text_stays_text(page: str) -> None:
 
 
 def test_every_chart_is_labelled_and_takes_its_colours_from_the_page(page: str) -> None:
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert 'fill="var(--edited)"' in page
     assert not re.search(r'"#0102[0-9a-f]{2}"', page)
     assert "aria-label" in page and "graphics-symbol" in page
@@ -121,7 +121,7 @@ def seen(browser: Browser, page: str, tmp_path: Path) -> Iterator[tuple[Page, li
 def test_it_renders_in_a_browser_without_a_complaint(seen: tuple[Any, list[str]]) -> None:
     shown, complaints = seen
     assert shown.title() == "Version 3 of lake: what refining did"
-    assert shown.locator("figure svg").count() == 4
+    assert shown.locator("figure svg").count() == 5
     assert all(box["width"] > 300 for box in (shown.locator("figure svg").nth(at).bounding_box() for at in range(4)))
     assert complaints == []
 
@@ -175,3 +175,10 @@ def test_without_script_and_on_paper_all_documents_are_there(browser: Browser, p
     shown.emulate_media(media="print")
     assert all(shown.locator(".document").nth(at).is_visible() for at in range(4))
     context.close()
+
+
+def test_scores_and_another_version_stand_on_the_page_where_there_are_any(page: str) -> None:
+    assert "Documents by score" in page and "Beside version 2" in page
+    assert "80 of 300 documents differ" in page and "ultrax (ultrax, vllm)" in page
+    without = render(facts(scores=[], against=None))
+    assert "Documents by score" not in without and "Beside version" not in without

@@ -34,6 +34,26 @@ def document(number: int, change: str, before: str, after: str | None, **fields:
     }
 
 
+def beside() -> dict[str, Any]:
+    """Give two versions side by side, of which the documents and the passes have hostile names."""
+    side = {"kept": 100, "edited": 150, "dropped": 50, "absent": 0, "words": 70_000}
+    passes = [{"pass_name": "ultrax", "profile": "ultrax", "engine": "vllm", "model": HOSTILE, "policy": {}}]
+    fates = {"documents": 150, "differing": 40, "words": 60_000, "words_a": 50_000, "words_b": 40_000}
+    row = {"doc_id": "0" * 64, "fate_a": "edited", "fate_b": "dropped", "words": 5, "words_a": 3, "words_b": 0}
+    return {
+        "a": {"version": 2, "passes": passes, **side},
+        "b": {"version": 3, "passes": [{**passes[0], "profile": None}], **side},
+        "documents": 300,
+        "differing": 80,
+        "words": 120_000,
+        "fates": [{"fate_a": "edited", "fate_b": "dropped", **fates}],
+        "sample": [
+            {**row, "url": HOSTILE, "text": f"{HOSTILE}\nx", "text_a": HOSTILE, "text_b": None},
+            {**row, "url": None, "text": "a\nb", "text_a": "a", "text_b": f"b {HOSTILE}"},
+        ],
+    }
+
+
 def facts(**fields: Any) -> Facts:
     """Give facts with something in each part of the page."""
     counts = {"documents": 300, "kept": 100, "edited": 120, "dropped": 80, "restored": 0, "added": 0, "forgotten": 0}
@@ -88,6 +108,10 @@ def facts(**fields: Any) -> Facts:
         ],
         "reasons": [{"pass_name": "doc", "reason": "drop_doc", "documents": 80, "words": 9000}],
         "lines": [{"line": "Subscribe to our newsletter", "documents": 41}, {"line": HOSTILE, "documents": 2}],
+        "scores": [
+            {"pass_name": "edu", "low": 0.25 * at, "high": 0.25 * (at + 1), "documents": 30 - at} for at in range(12)
+        ],
+        "against": beside(),
         "gallery": gallery,
         "runs": [
             {

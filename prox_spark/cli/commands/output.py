@@ -26,6 +26,9 @@ def report(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The HTML file.")] = "report.html",
     gallery: Annotated[int, typer.Option(min=0, max=100, metavar="N", help="Documents before and after.")] = 12,
     seed: Annotated[int, typer.Option(metavar="N", help="Another number draws other documents.")] = 0,
+    against: Annotated[
+        str | None, typer.Option(metavar="A", help="Another version to put beside it, a number or a tag.")
+    ] = None,
 ) -> None:
     """Write one HTML page about a version: numbers, charts, removed lines, documents before and after, cost.
 
@@ -33,6 +36,7 @@ def report(
 
     [dim]prox-spark report -o report.html[/dim]
     [dim]prox-spark report v1.0 -o v1.0.html --gallery 30[/dim]
+    [dim]prox-spark report ultrax --against prox[/dim]
     """
     target = Path(output)
     if target.is_dir() or not target.absolute().parent.is_dir():
@@ -42,7 +46,7 @@ def report(
         from prox_spark.report import report as write
 
         with progress.waiting("writing the report"):
-            page = write(lake, version, gallery=gallery, seed=seed)
+            page = write(lake, version, gallery=gallery, seed=seed, against=against)
         try:
             target.write_text(page, encoding="utf-8")
         except OSError as error:
