@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 from prox_spark.errors import UserError
-from prox_spark.lake.tables import Lake
+from prox_spark.lake.reading import Asked, ReadableLake
 
 FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 
-def find(lake: Lake, doc_id: str) -> dict[str, Any]:
+def find(lake: ReadableLake, doc_id: str) -> dict[str, Any]:
     """Give the row of `documents` for an id.
 
     Args:
@@ -24,9 +24,9 @@ def find(lake: Lake, doc_id: str) -> dict[str, Any]:
     if not re.fullmatch(r"[0-9a-f]{4,64}", doc_id):
         raise UserError(f"a document id is 64 hex digits, or at least the first 4 of them; got {doc_id!r}")
     column = "doc_id" if FULL_ID.fullmatch(doc_id) else f"substring(doc_id, 1, {len(doc_id)})"
-    rows = lake.read("documents").where(f"{column} = '{doc_id}'").limit(2).collect()  # hex digits only
+    rows = lake.rows("documents", asked=Asked(f"{column} = '{doc_id}'", limit=2))  # hex digits only
     if not rows:
         raise UserError(f"there is no document {doc_id} in {lake.location}; ids are in the column doc_id")
     if len(rows) > 1:
         raise UserError(f"more than one document id begins with {doc_id}; give more of it")
-    return dict(rows[0].asDict(recursive=True))
+    return rows[0]

@@ -7,17 +7,16 @@ from typing import Any, cast
 
 from prox_spark.audit.documents import find
 from prox_spark.audit.retention import Retention, retention
-from prox_spark.audit.rows import Life, StageRow, VersionRow, dicts
-from prox_spark.lake.tables import Lake
+from prox_spark.audit.rows import Life, StageRow, VersionRow
+from prox_spark.lake.reading import Asked, ReadableLake
 
 
-def history(lake: Lake) -> list[VersionRow]:
+def history(lake: ReadableLake) -> list[VersionRow]:
     """List the versions of `corpus`, oldest first."""
     if not lake.exists("corpus"):
         return []
-    rows = lake.spark.sql(f"SELECT * FROM {lake.name('versions')} ORDER BY version").collect()
     kept = retention(lake, "corpus")
-    return [_version(row.asDict(), kept) for row in rows]
+    return [_version(row, kept) for row in lake.rows("versions", asked=Asked(order="version"))]
 
 
 def _version(row: dict[str, Any], kept: Retention) -> VersionRow:
@@ -32,7 +31,7 @@ def _version(row: dict[str, Any], kept: Retention) -> VersionRow:
     return cast("VersionRow", version)
 
 
-def document(lake: Lake, doc_id: str) -> Life:
+def document(lake: ReadableLake, doc_id: str) -> Life:
     """Tell one document's life: its source record, each version of it, and the programs of its texts.
 
     Args:
@@ -51,13 +50,14 @@ def document(lake: Lake, doc_id: str) -> Life:
     for version in lake.versions("corpus"):
         if kept is not None and not kept.is_readable(version.version):
             continue
-        row = lake.read("corpus", version.version).where(f"doc_id = '{source['doc_id']}'").first()
-        if row is None:
+        rows = lake.rows("corpus", version.version, Asked(f"doc_id = '{source['doc_id']}'", limit=1))
+        if not rows:
             continue
-        seen = {"version": version.version, **row.asDict(recursive=True)}
+        seen = {"version": version.version, **rows[0]}
         if not versions or {**seen, "version": None} != {**versions[-1], "version": None}:
             versions.append(seen)
     hashes = {row["text_sha256"] for row in versions if row["text_sha256"]} | {source["text_sha256"]}
     listed = ", ".join(f"'{value}'" for value in sorted(hashes))
-    programs = lake.read("programs").where(f"text_sha256 IN ({listed})").orderBy("generated_at").limit(100)
-    return {"document": source, "versions": cast("list[StageRow]", versions), "programs": dicts(programs)}
+    asked = Asked(f"text_sha256 IN ({listed})", order="generated_at, pass_name, fingerprint", limit=100)
+    programs = lake.rows("programs", asked=asked)
+    return {"document": source, "versions": cast("list[StageRow]", versions), "programs": programs}

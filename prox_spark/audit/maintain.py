@@ -16,6 +16,7 @@ from prox_spark.lake import ledger
 from prox_spark.lake.ddl import RETENTION
 from prox_spark.lake.ledger import Run
 from prox_spark.lake.lineage import lineage
+from prox_spark.lake.reading import ReadableLake
 from prox_spark.lake.tables import Lake
 from prox_spark.spark.session import parallelism
 from prox_spark.spark.settings import changed
@@ -98,7 +99,7 @@ def maintain(
     return Maintenance(run.run_id, done, wanted, oldest, expiring(lake), run.seconds)
 
 
-def needed(lake: Lake) -> dict[int, str]:
+def needed(lake: ReadableLake) -> dict[int, str]:
     """Give the versions of the corpus that must stay readable, and why."""
     if not lake.exists("corpus"):
         return {}
@@ -111,7 +112,7 @@ def needed(lake: Lake) -> dict[int, str]:
     return {version: ", ".join(why) for version, why in sorted(reasons.items()) if kept.is_readable(version)}
 
 
-def expiring(lake: Lake, within: timedelta = SOON) -> tuple[str, ...]:
+def expiring(lake: ReadableLake, within: timedelta = SOON) -> tuple[str, ...]:
     """Warn of needed versions that Delta's own retention will let go soon."""
     if not lake.exists("corpus"):
         return ()
@@ -149,7 +150,7 @@ def _kept_for(lake: Lake, table: str, hours: int, *, dry_run: bool) -> Iterator[
     guards are for this moment: whoever vacuums in a year's time without them must not take what a tag still needs.
     """
     log, key = DEFAULTS
-    own = properties(lake, table)
+    own = lake.properties(table)
     before = {name: own.get(name, default) for name, default in DEFAULTS.items()}
     change = hours > 0 and not dry_run and interval(before[key]) != timedelta(hours=hours)
     if change:  # both at once: Delta compares the two, and takes one that a statement leaves out for its default
@@ -210,14 +211,8 @@ def _compact(lake: Lake, table: str) -> int:
     return 0 if result is None else int(result[0] or 0)
 
 
-def properties(lake: Lake, table: str) -> dict[str, str]:
-    """Give the properties that a table has set itself."""
-    detail = lake.spark.sql(f"DESCRIBE DETAIL {lake.name(table)}").select("properties").first()
-    return dict(detail[0]) if detail is not None else {}
-
-
 def _set_retention(lake: Lake, table: str) -> None:
-    if missing := dict.fromkeys(DEFAULTS.keys() - properties(lake, table).keys(), RETENTION):
+    if missing := dict.fromkeys(DEFAULTS.keys() - lake.properties(table).keys(), RETENTION):
         _set(lake, table, missing)
 
 

@@ -6,23 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from prox_spark.lake.tables import Lake
+from prox_spark.lake.commits import Change
+from prox_spark.lake.reading import ReadableLake
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 DEFAULTS = {"delta.logRetentionDuration": "interval 30 days", "delta.deletedFileRetentionDuration": "interval 7 days"}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One Delta version of a table: when it was made, by which operation of Delta, with which parameters."""
-
-    version: int
-    at: datetime
-    operation: str
-    parameters: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +53,11 @@ class Retention:
         return [version for version in versions if self.is_readable(version)]
 
 
-def retention(lake: Lake, table: str) -> Retention:
+def retention(lake: ReadableLake, table: str) -> Retention:
     """Read a table's history and its retention."""
-    rows = lake.spark.sql(f"DESCRIBE HISTORY {lake.name(table)}").select(
-        "version", "timestamp", "operation", "operationParameters"
-    )
-    changes = [
-        Change(int(row["version"]), _utc(row["timestamp"]), row["operation"], dict(row["operationParameters"] or {}))
-        for row in rows.orderBy("version").toLocalIterator()
-    ]
-    detail = lake.spark.sql(f"DESCRIBE DETAIL {lake.name(table)}").select("properties").first()
-    properties = DEFAULTS | (dict(detail["properties"]) if detail is not None else {})
+    properties = DEFAULTS | lake.properties(table)
     log, files = (interval(properties[key]) for key in DEFAULTS)
-    return Retention(tuple(changes), log, files)
+    return Retention(lake.changes(table), log, files)
 
 
 def interval(text: str) -> timedelta:
@@ -87,11 +68,6 @@ def interval(text: str) -> timedelta:
     """
     parts = re.findall(r"(\d+)\s+([a-z]+?)s?\b", text.lower())
     return timedelta(seconds=sum(int(number) * UNITS.get(unit, 0) for number, unit in parts))
-
-
-def _utc(moment: Any) -> datetime:
-    # pyspark gives moments without a zone, in that of this process.
-    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)
 
 
 def _is_vacuum(change: Change) -> bool:

@@ -8,6 +8,7 @@ import re
 from prox_spark.errors import UserError
 from prox_spark.lake import ledger, views
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.reading import ReadableLake
 from prox_spark.lake.tables import Lake
 from prox_spark.program.ranges import runs
 
@@ -15,9 +16,9 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 NEWEST = ("latest", "newest")
 
 
-def tags(lake: Lake) -> dict[str, int]:
+def tags(lake: ReadableLake) -> dict[str, int]:
     """Give the tags and the versions that they name, by version and name."""
-    rows = lake.spark.sql(views.tags(lake.name)).where("version IS NOT NULL").toLocalIterator()
+    rows = lake.select(f"SELECT * FROM ({views.tags(lake.name)}) WHERE version IS NOT NULL")
     tagged = [(int(row["version"]), row["tag"]) for row in rows]
     return {name: version for version, name in sorted(tagged)}
 

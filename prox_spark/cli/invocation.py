@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import logging
 import os
 import signal
 import threading
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
     from prox_spark.cli.progress import Reporter
     from prox_spark.config import Config
+    from prox_spark.lake.reading import ReadableLake
     from prox_spark.lake.tables import Lake
+
+logger = logging.getLogger(__name__)
+
+Answered = TypeVar("Answered")
 
 PANEL = "Options of every command"
 
@@ -146,6 +152,23 @@ class Invocation:
                 if spark is not None and ours:
                     with contextlib.suppress(Exception):
                         spark.stop()
+
+    def ask(self, config: Config, question: Callable[[ReadableLake], Answered]) -> Answered:
+        """Ask the lake something: without Spark where that surely gives the same answer, else in a Spark session.
+
+        A lake in a folder is read directly, in a second, unless a session is there already or its own are set.
+        """
+        from prox_spark.lake.direct import DirectLake, OnlySparkError
+        from prox_spark.spark.session import is_to_start
+
+        if is_to_start(os.environ) and not any(key.startswith("spark.sql.") for key in config.spark):
+            try:
+                with own_interrupts():
+                    return question(DirectLake(config.lake))
+            except OnlySparkError as reason:
+                logger.info("Spark reads the lake: %s", reason)
+        with self.open(config, reads=True, brief=True) as (lake, _):
+            return question(lake)
 
 
 def was_interrupted(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from prox_spark.passes import Chain
@@ -64,3 +65,13 @@ class Version:
     version: int
     timestamp: str
     commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One Delta version of a table: when it was made, by which operation of Delta, with which parameters."""
+
+    version: int
+    at: datetime
+    operation: str
+    parameters: dict[str, str]

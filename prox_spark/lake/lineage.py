@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,12 @@ class Entry:
     passes: Chain = field(default_factory=Chain)
     conf: Mapping[str, Any] = field(default_factory=dict)
     readable_from: int | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Entry:
+        """Read a row of the query `reading.ENTRIES`."""
+        passes, conf = Chain.from_json(row["passes"]), json.loads(row["conf"] or "{}")
+        return cls(row["run_id"], row["command"], row["corpus_version"], passes, conf, row["readable_from"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,7 +318,16 @@ def require(frame: DataFrame, schema: StructType) -> None:
     Raises:
         LakeError: A column is missing or has another type; names the column, what was found and what is expected.
     """
-    there = {field.name: field.dataType for field in frame.schema}
+    require_columns(frame.schema, schema)
+
+
+def require_columns(columns: StructType, schema: StructType) -> None:
+    """Check of columns what `require` checks of a frame.
+
+    Raises:
+        LakeError: A column is missing or has another type; names the column, what was found and what is expected.
+    """
+    there = {field.name: field.dataType for field in columns}
     for field in schema:
         kind = there.get(field.name)
         if kind is None:

@@ -7,20 +7,20 @@ place, in a database of the session's catalog that is named after the folder.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from prox_spark.errors import LakeError, RunError
 from prox_spark.lake import ddl, schema, views
-from prox_spark.lake.commits import Commit, Version
+from prox_spark.lake.commits import Change, Commit, Version
 from prox_spark.lake.lineage import Entry, lineage, oldest_readable
 from prox_spark.lake.location import (
     absolute,
@@ -30,8 +30,8 @@ from prox_spark.lake.location import (
     in_memory_location,
     is_catalog_schema,
 )
+from prox_spark.lake.reading import ALL, ENTRIES, Asked
 from prox_spark.lake.trouble import BUSY, is_forbidden, translated_errors
-from prox_spark.passes import Chain
 from prox_spark.spark.settings import changed, described, is_classic
 
 if TYPE_CHECKING:
@@ -135,20 +135,7 @@ class Lake:
 
         All that a command wants to know of the commands before it is read by this one query, which Spark compiles once.
         """
-        rows = self.read("runs").where("corpus_version IS NOT NULL OR command IN ('ingest', 'maintain', 'forget')")
-        oldest = "CAST(get_json_object(counts, '$.readable_from') AS BIGINT) AS readable_from"
-        columns = ("run_id", "command", "corpus_version", "passes", "conf", oldest)
-        return tuple(
-            Entry(
-                row["run_id"],
-                row["command"],
-                row["corpus_version"],
-                Chain.from_json(row["passes"]),
-                json.loads(row["conf"] or "{}"),
-                row["readable_from"],
-            )
-            for row in rows.selectExpr(*columns).collect()
-        )
+        return tuple(map(Entry.of, self.rows("runs", asked=ENTRIES)))
 
     def name(self, table: str) -> str:
         """Give the qualified, quoted name of a table or view."""
@@ -172,6 +159,16 @@ class Lake:
         if version is None:
             return self.spark.table(self.name(table))
         return self.spark.sql(f"SELECT * FROM {self.name(table)} VERSION AS OF {int(version)}")
+
+    def rows(self, table: str, version: int | None = None, asked: Asked = ALL) -> list[dict[str, Any]]:
+        """Collect a few rows of a table or view, as dicts all the way down; a table that is not there has none."""
+        if table in schema.TABLES and not self.exists(table):
+            return []
+        return self.select(asked.query(self.name(table), version))
+
+    def select(self, query: str) -> list[dict[str, Any]]:
+        """Collect the few rows of a query, whose names are qualified, as dicts all the way down."""
+        return [row.asDict(recursive=True) for row in self.spark.sql(query).collect()]
 
     def count(self, table: str) -> int:
         """Count the rows of a table; Delta answers from its log, no file is read."""
@@ -200,6 +197,26 @@ class Lake:
             for row, commit in commits
             if commit is not None
         ]
+
+    def changes(self, table: str) -> tuple[Change, ...]:
+        """List the Delta versions that the table's log still knows, oldest first."""
+        columns = ("version", "timestamp", "operation", "operationParameters")
+        rows = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").select(*columns).orderBy("version")
+        return tuple(
+            # pyspark gives moments without a zone, in that of this process.
+            Change(
+                int(row["version"]),
+                datetime.fromtimestamp(row["timestamp"].timestamp(), timezone.utc),
+                row["operation"],
+                dict(row["operationParameters"] or {}),
+            )
+            for row in rows.toLocalIterator()
+        )
+
+    def properties(self, table: str) -> dict[str, str]:
+        """Give the properties that the table has set itself."""
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("properties").first()
+        return dict(detail[0]) if detail is not None else {}
 
     def append(self, table: str, frame: DataFrame, commit: Commit) -> None:
         """Append `frame` in one commit; the same commit again is a no-op.

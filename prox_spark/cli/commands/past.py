@@ -22,12 +22,10 @@ def history(options: Invocation) -> None:
     [dim]prox-spark history[/dim]
     [dim]prox-spark history --json[/dim]
     """
-    config = options.config()
-    with options.open(config, reads=True, brief=True) as (lake, _):
-        from prox_spark.audit.history import history as versions_of
-        from prox_spark.audit.maintain import expiring
+    from prox_spark.audit.history import history as versions_of
+    from prox_spark.audit.maintain import expiring
 
-        versions, warnings = versions_of(lake), expiring(lake)
+    versions, warnings = options.ask(options.config(), lambda lake: (versions_of(lake), expiring(lake)))
     screens.history(options, versions, warnings)
 
 
@@ -41,12 +39,9 @@ def show(
 
     [dim]prox-spark show 3f9a1c[/dim]
     """
-    config = options.config()
-    with options.open(config, reads=True, brief=True) as (lake, _):
-        from prox_spark.audit.history import document
+    from prox_spark.audit.history import document
 
-        life = document(lake, doc_id)
-    screens.document(options, life)
+    screens.document(options, options.ask(options.config(), lambda lake: document(lake, doc_id)))
 
 
 @app.command()
