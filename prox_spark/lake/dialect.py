@@ -57,7 +57,11 @@ def _counted_from_1(function: e.Lambda) -> e.Expression:
     index = function.expressions[1].name
 
     def moved(node: e.Expression) -> e.Expression:
-        if not isinstance(node, e.Identifier) or node.name != index or isinstance(node.parent, (e.Column, e.PropertyEQ)):
+        if (
+            not isinstance(node, e.Identifier)
+            or node.name != index
+            or isinstance(node.parent, (e.Column, e.PropertyEQ))
+        ):
             return node
         return e.Paren(this=e.Sub(this=node.copy(), expression=e.Literal.number(1)))
 
