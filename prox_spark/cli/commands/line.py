@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from prox_spark.cli.commands.root import app
-from prox_spark.cli.invocation import Invocation, with_options
+from prox_spark.cli.invocation import Invocation, own_interrupts, with_options
 from prox_spark.cli.screens import line as screens
 
 DEMO_LAKE = "demo-lake"
@@ -32,6 +32,35 @@ def demo(options: Invocation) -> None:
     with options.open(config, brief=True) as (lake, progress):
         shown = sample.build(lake, config, progress=progress)
     show(options, shown)
+
+
+@app.command("try")
+@with_options
+def try_file(
+    options: Invocation,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON lines, compressed or not, or Parquet.", show_default=False)
+    ],
+    documents: Annotated[int, typer.Option(min=1, metavar="N", help="The first N, or what a minute allows.")] = 50,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the text; else it is guessed.")
+    ] = None,
+) -> None:
+    """Refine the first documents of a file of yours and show them before and after, in less than a minute.
+
+    What the file is shows in its columns. Nothing is written and Spark is not started; the programs and the texts are
+    those of a run. The commands for the whole file come last.
+
+    [dim]prox-spark try pages.jsonl.gz[/dim]
+    [dim]prox-spark try crawl.parquet --documents 200 --text-column body[/dim]
+    """
+    from prox_spark.cli.screens.trial import show
+    from prox_spark.demo.trial import trial
+
+    config = options.config()
+    with own_interrupts(), options.reporter() as progress, progress.waiting("refining"):
+        tried = trial(file, config, documents=documents, text_column=text_column)
+    show(options, tried)
 
 
 @app.command()

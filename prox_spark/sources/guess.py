@@ -1,0 +1,132 @@
+"""What a file is, by looking at its first records: which source reads it, and which columns hold text and URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prox_spark.errors import SourceError
+from prox_spark.sources.adapters import C4, FINEWEB, OPENWEBMATH, REDPAJAMA_V2
+from prox_spark.sources.columns import string
+from prox_spark.sources.compression import BrokenStream
+from prox_spark.sources.files import is_parquet
+from prox_spark.sources.json_lines import parse_object
+from prox_spark.sources.parquet_values import is_string
+from prox_spark.sources.records import BadRecord
+from prox_spark.sources.streams import Input, chunks, head
+
+RECORDS = 50
+LONGEST_HEAD = 64 << 20
+"""Bytes in which a file must have come to the end of its first line."""
+
+TEXT_COLUMNS = ("text", "content", "raw_content", "body", "document", "page", "article", "markdown", "article_text")
+URL_COLUMNS = ("url", "uri", "link", "source_url", "page_url", "target_uri")
+
+_NAMED = {
+    C4.name: ("json", {"text", "timestamp", "url"}),
+    FINEWEB.name: ("parquet", {"text", "id", "dump", "url", "date"}),
+    REDPAJAMA_V2.name: ("json", {"raw_content", "date_download", "digest"}),
+    OPENWEBMATH.name: ("parquet", {"url", "text", "date", "metadata"}),
+}
+"""The format of each source that has columns of its own, and those by which it is told."""
+
+Strings = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a file seems to be.
+
+    Attributes:
+        source: As on the command line.
+        text_column: The column with the text.
+        url_column: The column with the URL; None where there is none.
+        named: Whether the source has these columns by itself, so that nobody need name them.
+    """
+
+    source: str
+    text_column: str
+    url_column: str | None
+    named: bool
+
+
+def guess(source: Input, *, text_column: str | None = None) -> Guess:
+    """Look at a file's first records.
+
+    Args:
+        source: The file.
+        text_column: The column with the text, where the user knows it.
+
+    Raises:
+        SourceError: It is neither JSON lines nor Parquet, or no column holds text.
+    """
+    parquet = is_parquet(source.path) or head(source).startswith(b"PAR1")
+    try:
+        strings = _of_parquet(source) if parquet else _of_json(source)
+    except (BadRecord, BrokenStream, pa.ArrowException, OSError) as error:
+        raise SourceError(f"{source.path} is not read: it must be JSON lines or Parquet ({error})") from error
+    kind = "parquet" if parquet else "jsonl"
+    if text_column is not None and text_column in strings:
+        strings = {name: values for name, values in strings.items() if name == text_column or name in URL_COLUMNS}
+    elif text_column is not None:
+        raise SourceError(f"{source.path} has no column {text_column}; found {', '.join(strings)}")
+    return of_columns(kind, strings, path=source.path)
+
+
+def of_columns(kind: str, strings: Strings, *, path: str = "the file") -> Guess:
+    """Tell source and columns by the names of columns and the strings in them.
+
+    >>> of_columns("jsonl", {"text": ["A page."], "timestamp": ["2020"], "url": ["http://a.b"]}).source
+    'c4'
+    >>> of_columns("parquet", {"id": ["1"], "story": ["A long story."]})
+    Guess(source='parquet', text_column='story', url_column=None, named=False)
+
+    Raises:
+        SourceError: No column holds text.
+    """
+    names = set(strings)
+    for source, (format_, told_by) in _NAMED.items():
+        if format_.startswith(kind[:4]) and (names == told_by if source == C4.name else names >= told_by):
+            text = "raw_content" if source == REDPAJAMA_V2.name else "text"
+            return Guess(source, text, "url", named=True)
+    filled = {name: values for name, values in strings.items() if any(values)}
+    text = next((name for name in TEXT_COLUMNS if name in filled), None) or max(
+        filled, key=lambda name: sum(map(len, filled[name])), default=None
+    )
+    if text is None:
+        found = f"found {', '.join(strings)}" if strings else "it has no record"
+        raise SourceError(f"no column of {path} holds text; {found}")
+    return Guess(kind, text, next((name for name in URL_COLUMNS if name in filled and name != text), None), named=False)
+
+
+def _of_json(source: Input) -> Strings:
+    start = b""
+    for chunk in chunks(source):
+        start += chunk
+        if b"\n" in start or len(start) > LONGEST_HEAD:
+            break
+    # The last line may be cut, unless it is the only one.
+    lines = [line for line in start.split(b"\n") if line.strip()]
+    records = [parse_object(line) for line in islice(lines, max(1, min(RECORDS, len(lines) - 1)))]
+    columns = dict.fromkeys(name for record in records for name in record)
+    return {name: [string(record.get(name)) or "" for record in records] for name in columns}
+
+
+def _of_parquet(source: Input) -> Strings:
+    with source.open() as handle:
+        file = pq.ParquetFile(handle, pre_buffer=False)
+        names = {field.name: is_string(field.type) for field in file.schema_arrow}
+        texts = [name for name, is_text in names.items() if is_text]
+        first = next(file.iter_batches(batch_size=RECORDS, columns=texts), None) if texts else None
+    rows = [] if first is None else first.to_pylist()
+    return {name: [_text(row.get(name)) for row in rows] for name in names}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else ""
