@@ -68,12 +68,13 @@ def guess(source: Input, *, text_column: str | None = None) -> Guess:
     try:
         strings = _of_parquet(source) if parquet else _of_json(source)
     except (BadRecord, BrokenStream, pa.ArrowException, OSError) as error:
-        raise SourceError(f"{source.path} is not read: it must be JSON lines or Parquet ({error})") from error
+        why = error.detail if isinstance(error, BadRecord) else error
+        raise SourceError(f"{source.path} is not read: it must be JSON lines or Parquet ({why})") from error
     kind = "parquet" if parquet else "jsonl"
-    if text_column is not None and text_column in strings:
-        strings = {name: values for name, values in strings.items() if name == text_column or name in URL_COLUMNS}
-    elif text_column is not None:
-        raise SourceError(f"{source.path} has no column {text_column}; found {', '.join(strings)}")
+    if text_column is not None:
+        if text_column not in strings:
+            raise SourceError(f"{source.path} has no column {text_column}; found {', '.join(strings)}")
+        return Guess(kind, text_column, _url(strings, text_column), named=False)
     return of_columns(kind, strings, path=source.path)
 
 
@@ -100,7 +101,11 @@ def of_columns(kind: str, strings: Strings, *, path: str = "the file") -> Guess:
     if text is None:
         found = f"found {', '.join(strings)}" if strings else "it has no record"
         raise SourceError(f"no column of {path} holds text; {found}")
-    return Guess(kind, text, next((name for name in URL_COLUMNS if name in filled and name != text), None), named=False)
+    return Guess(kind, text, _url(filled, text), named=False)
+
+
+def _url(strings: Strings, text_column: str) -> str | None:
+    return next((name for name in URL_COLUMNS if name != text_column and any(strings.get(name, ()))), None)
 
 
 def _of_json(source: Input) -> Strings:
@@ -109,9 +114,14 @@ def _of_json(source: Input) -> Strings:
         start += chunk
         if b"\n" in start or len(start) > LONGEST_HEAD:
             break
-    # The last line may be cut, unless it is the only one.
-    lines = [line for line in start.split(b"\n") if line.strip()]
-    records = [parse_object(line) for line in islice(lines, max(1, min(RECORDS, len(lines) - 1)))]
+    records, bad = [], None
+    for line in islice(filter(bytes.strip, start.split(b"\n")), RECORDS):
+        try:
+            records.append(parse_object(line))
+        except BadRecord as error:  # one of many, or cut where the head ends
+            bad = bad or error
+    if bad is not None and not records:
+        raise bad
     columns = dict.fromkeys(name for record in records for name in record)
     return {name: [string(record.get(name)) or "" for record in records] for name in columns}
 

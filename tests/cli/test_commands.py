@@ -83,6 +83,20 @@ def test_the_commands_that_the_demo_prints_work(terminal: Terminal, first_demo: 
         assert len(terminal(*words[1:-2]).splitlines()) > 4
 
 
+def test_a_file_that_is_tried_comes_out_as_in_the_lake(terminal: Terminal) -> None:
+    (file,) = Path(sample()[0][1]).rglob("*.json.gz")
+    tried = terminal.json("try", str(file), "--documents", "20")
+    assert len(tried["documents"]) == 20
+    rows = {row["doc_id"]: row for row in terminal.sql("SELECT doc_id, text, outcome, reason FROM corpus")}
+    for document in tried["documents"]:
+        row = rows[document["doc_id"]]
+        assert (document["after"], document["outcome"], document["reason"]) == (
+            row["text"],
+            row["outcome"],
+            row["reason"],
+        )
+
+
 def test_a_second_run_has_nothing_to_do(terminal: Terminal) -> None:
     passes = terminal.json("run")["passes"]
     assert [(item["refine"]["texts"], item["apply"]["version"]) for item in passes] == [(0, None), (0, None)]

@@ -14,7 +14,7 @@ from prox_spark.cli import main
 from prox_spark.cli.entry import DONE, FAILED, INTERRUPTED, WRONG_USE, explained
 
 COMMANDS = (
-    *("demo", "doctor", "ingest", "refine", "apply", "run", "history", "show", "sql"),
+    *("demo", "try", "doctor", "ingest", "refine", "apply", "run", "history", "show", "sql"),
     *("tag", "diff", "verify", "restore", "forget", "maintain", "report", "export"),
 )
 IN_PYTHON_WORKER = """
