@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -74,6 +75,7 @@ class Trial:
         path: The file, as it was given.
         guess: What it seems to be.
         passes: What each pass did, in order.
+        left_out: The passes that look at a whole corpus, and so were not tried.
         documents: The documents, in the order of the file.
         unreadable: Records among them that would go to quarantine.
         more: Whether the file has more records.
@@ -83,6 +85,7 @@ class Trial:
     path: str
     guess: Guess
     passes: tuple[TriedPass, ...]
+    left_out: tuple[str, ...]
     documents: tuple[Tried, ...]
     unreadable: int
     more: bool
@@ -108,7 +111,8 @@ def trial(path: str, config: Config, *, documents: int, text_column: str | None 
     settings = IngestSettings(text_column=told.text_column, url_column=told.url_column)
     reader = Reader(adapter(told.source, settings), None, settings.max_record_bytes, settings.max_window_bytes)
     given = reader.records(file)
-    passes = resolve(config)
+    asked = resolve(config)
+    passes = [pass_ for pass_ in asked if isinstance(pass_, Pass)]  # copies show among all documents, not among a few
     done: dict[str, list[Execution | None]] = {pass_.name: [] for pass_ in passes}
     tried: list[Tried] = []
     bad: list[Record] = []
@@ -123,7 +127,8 @@ def trial(path: str, config: Config, *, documents: int, text_column: str | None 
         raise SourceError(f"no document could be read from {path}: {why}")
     counts = tuple(_counted(name, executions) for name, executions in done.items())
     more = next(given, None) is not None
-    return Trial(path, told, counts, tuple(tried), len(bad), more, time.monotonic() - began)
+    left_out = tuple(pass_.name for pass_ in asked if not isinstance(pass_, Pass))
+    return Trial(path, told, counts, left_out, tuple(tried), len(bad), more, time.monotonic() - began)
 
 
 def _file(path: str) -> Input:
@@ -175,6 +180,14 @@ def _executed(text: str, chunks: Sequence[Mapping[str, Any]], pass_: Pass) -> Ex
 
 def _counted(name: str, executions: Sequence[Execution | None]) -> TriedPass:
     done = [execution for execution in executions if execution is not None]
-    fates = (sum(execution.outcome == fate for execution in done) for fate in ("kept", "edited", "dropped"))
-    words = (sum(item.words_before for item in done), sum(item.words_after for item in done))
-    return TriedPass(name, len(executions), *fates, len(executions) - len(done), *words)
+    fates = Counter(execution.outcome for execution in done)
+    return TriedPass(
+        name,
+        documents=len(executions),
+        kept=fates["kept"],
+        edited=fates["edited"],
+        dropped=fates["dropped"],
+        failed=len(executions) - len(done),
+        words_before=sum(execution.words_before for execution in done),
+        words_after=sum(execution.words_after for execution in done),
+    )

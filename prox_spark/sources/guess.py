@@ -92,12 +92,10 @@ def of_columns(kind: str, strings: Strings, *, path: str = "the file") -> Guess:
     names = set(strings)
     for source, (format_, told_by) in _NAMED.items():
         if format_.startswith(kind[:4]) and (names == told_by if source == C4.name else names >= told_by):
-            text = "raw_content" if source == REDPAJAMA_V2.name else "text"
-            return Guess(source, text, "url", named=True)
+            return Guess(source, "raw_content" if source == REDPAJAMA_V2.name else "text", "url", named=True)
     filled = {name: values for name, values in strings.items() if any(values)}
-    text = next((name for name in TEXT_COLUMNS if name in filled), None) or max(
-        filled, key=lambda name: sum(map(len, filled[name])), default=None
-    )
+    longest = max(filled, key=lambda name: sum(map(len, filled[name])), default=None)
+    text = next((name for name in TEXT_COLUMNS if name in filled), longest)
     if text is None:
         found = f"found {', '.join(strings)}" if strings else "it has no record"
         raise SourceError(f"no column of {path} holds text; {found}")

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from prox_spark.audit.forget import read_ids
-from prox_spark.audit.retention import Change, Retention
+from prox_spark.audit.retention import Retention
 from prox_spark.errors import UserError
+from prox_spark.lake.commits import Change
 
 NOW = datetime.now(timezone.utc)
 

@@ -35,6 +35,8 @@ def show(options: Invocation, trial: Trial) -> None:
     console.width = min(console.width, WIDTH)
     console.print(_about(trial), soft_wrap=True)
     console.print(_passes(trial))
+    for name in trial.left_out:
+        console.print(f"The pass {name} looks at the whole corpus and was not tried.", style="yellow")
     for document in examples(trial.documents):
         _document(console, document)
     _rule(console, "The whole file")
