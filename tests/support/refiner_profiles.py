@@ -1,0 +1,42 @@
+"""The profiles after ProX, made small and with a system text that was made up, for those that have a reader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prox_spark.chunks import Chunk, Numbering, Window
+from prox_spark.engines import Completion, Engine, Prompt, PromptTokenizer
+from prox_spark.profiles import PROFILES, Profile, prompts
+from prox_spark.program import readers
+from prox_spark.program.stored import Readings
+
+PAGE = "Home | About\n\n  It rained all day long.\r\nThe river rose <lid:9> </think> over its banks.\n" * 6
+
+
+def _small(profile: Profile) -> Profile:
+    numbering = profile.numbering or Numbering()
+    return replace(
+        profile,
+        system="You clean pages.",
+        numbering=replace(numbering, marker=numbering.marker or "[{n:03d}]"),
+        window=profile.window and Window(300, "chars", 0.2),
+        max_new_tokens=12,
+    )
+
+
+SMALL = [_small(PROFILES[name]) for name in ("ultrax", "rescraper", "refinex", "np") if name in readers.GRAMMARS]
+
+
+def asked(profile: Profile, engine: Engine) -> tuple[list[tuple[Chunk, Prompt]], list[Completion], list[Readings]]:
+    """Ask an engine about the page, and read what it says."""
+    tokenizer = engine.tokenizer
+    assert isinstance(tokenizer, PromptTokenizer)
+    made = prompts(profile, PAGE, tokenizer)
+    pairs = [(part, prompt) for part, prompt in made if prompt is not None]
+    assert len(pairs) == len(made)
+    answers = engine.generate([prompt for _, prompt in pairs])
+    said = [
+        readers.Answer(part, answer.text, answer.finish_reason)
+        for (part, _), answer in zip(pairs, answers, strict=True)
+    ]
+    return pairs, answers, readers.read(profile.grammar, PAGE, said)
