@@ -22,6 +22,7 @@ from prox_spark.lake.commits import Change, Commit, Version
 from prox_spark.lake.lineage import Entry, lineage, oldest_readable
 from prox_spark.lake.location import absolute, check_folder, database_of, is_catalog_schema, is_uri
 from prox_spark.lake.reading import ALL, ENTRIES, Asked
+from prox_spark.lake.tables import LATE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 OWN_CLOCK = "delta.enableInCommitTimestamps"
 """A table with this property says itself when a version was made; others leave it to the time of the log's file."""
+
+
+VIEWS = ("versions", "refined", "edits", "removed")
+"""The views whose queries are known to mean the same to DuckDB."""
 
 
 class OnlySparkError(Exception):
@@ -79,7 +84,7 @@ class DirectLake:
         self.folder = absolute(location)
         check_folder(self.folder, create=False)
         for table in schema.TABLES:
-            if table != "corpus" or self.exists("corpus"):
+            if table not in LATE or self.exists(table):
                 self._check_columns(table)
 
     def name(self, table: str) -> str:
@@ -164,9 +169,9 @@ class DirectLake:
             name = table if version is None else f"{table} {version}"
             self._connection.register(name, self._table(table, version).to_pyarrow_dataset())
             return name
-        if version is None and table in self._views:
+        if version is None and table in VIEWS and table in self._views:
             return self._views[table]
-        raise OnlySparkError(f"{table} is no table of {self.location}")
+        raise OnlySparkError(f"{table} is nothing that is read without Spark")
 
     def _table(self, table: str, version: int | None = None) -> DeltaTable:
         with else_spark():
