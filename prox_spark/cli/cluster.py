@@ -72,6 +72,8 @@ def _model_problems(executor: Executor, kinds: Sequence[str]) -> list[str]:
         wrong.append(
             f"{executor.free_gib:.0f} GiB of disk are free: a model and its caches take about {MODEL_DISK_GIB}"
         )
+    if "vllm" in kinds and executor.noexec:
+        wrong.append(f"compiled code may not run from {', '.join(executor.noexec)} (mounted noexec): set {_CACHES}")
     wrong += _driver_problems(executor)
     if executor.devices and not executor.gpus:
         wrong.append("Spark hands out no GPU: set spark.executor.resource.gpu.amount and its discovery script")

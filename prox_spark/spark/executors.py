@@ -41,6 +41,7 @@ class Executor:
         trouble: Last line of what importing vLLM or torch said, empty where it went well or is not there.
         compiler: Whether there are a C compiler and Python's headers, which Triton needs.
         read_only: Folders of caches that cannot be written.
+        noexec: Folders of caches on disks from which no code may run.
         free_gib: Free disk where temporary files go.
         clock: Seconds by which its clock is ahead of the driver's, negative where it is behind.
     """
@@ -55,6 +56,7 @@ class Executor:
     trouble: str
     compiler: bool
     read_only: tuple[str, ...]
+    noexec: tuple[str, ...]
     free_gib: float
     clock: float
 
@@ -135,7 +137,8 @@ def _told(key: int) -> dict[str, Any]:
         "cuda": cuda,
         "trouble": trouble,
         "compiler": compiler,
-        "read_only": _read_only(),
+        "read_only": [folder for folder in _caches() if not _is_writable(folder)],
+        "noexec": [folder for folder in _caches() if _is_noexec(folder)],
         "free_gib": round(shutil.disk_usage(tempfile.gettempdir()).free / 2**30, 1),
     }
 
@@ -194,12 +197,18 @@ def _torch() -> tuple[str | None, str]:
     return (cuda[0] if cuda and cuda[0] != "None" else None), "".join(said)
 
 
-def _read_only() -> list[str]:
+def _caches() -> list[str]:
     import tempfile
 
     home = os.path.join(os.path.expanduser("~"), ".cache")
-    folders = dict.fromkeys((*(os.environ.get(name, home) for name in CACHES), tempfile.gettempdir()))
-    return [folder for folder in folders if not _is_writable(folder)]
+    return list(dict.fromkeys((*(os.environ.get(name, home) for name in CACHES), tempfile.gettempdir())))
+
+
+def _is_noexec(folder: str) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0))  # Linux tells
+    except OSError:
+        return False
 
 
 def _is_writable(folder: str) -> bool:

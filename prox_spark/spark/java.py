@@ -97,6 +97,9 @@ def usable(java: Java, cache: Path) -> Java:
 
     Where the vector module is missing, that is a folder in `cache` whose `java` drops the one option and hands the
     rest to the real one. Spark itself does without the module: it only speeds up linear algebra.
+
+    Raises:
+        SessionError: No program runs from the cache.
     """
     if java.has_vector or os.name == "nt":
         return java
@@ -117,6 +120,11 @@ def usable(java: Java, cache: Path) -> Java:
         draft.write_text(script, encoding="utf-8")
         draft.chmod(0o755)
         draft.replace(command)
+    if not os.access(command, os.X_OK):
+        raise SessionError(
+            f"programs may not run from {cache} (mounted noexec), and this Java needs one there: "
+            "PROX_SPARK_CACHE names another folder"
+        )
     return replace(java, home=command.parent.parent)
 
 

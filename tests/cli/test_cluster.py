@@ -26,6 +26,7 @@ GOOD = Executor(
     trouble="",
     compiler=True,
     read_only=(),
+    noexec=(),
     free_gib=200.0,
     clock=0.0,
 )  # fmt: skip
@@ -44,6 +45,7 @@ def test_a_good_executor_has_no_problems_and_shows_what_it_has() -> None:
         ({"packages": {}}, "pandas, pyarrow, numpy, pydantic missing"),
         ({"packages": {**GOOD.packages, "prox_spark": "0.0.9"}}, "prox_spark 0.0.9 is not the driver's"),
         ({"read_only": ("/home/.cache",)}, "cannot write /home/.cache"),
+        ({"noexec": ("/home/.cache",)}, "may not run from /home/.cache (mounted noexec)"),
         ({"clock": -400.0}, "-400 s off"),
         ({"free_gib": 3.0}, "3 GiB of disk"),
         ({"compiler": False}, "gcc and python3-devel"),
@@ -74,5 +76,5 @@ def test_a_gpu_that_two_executors_got_is_found() -> None:
 def test_the_one_executor_of_a_local_session_tells_once(spark: SparkSession) -> None:
     (executor,) = look(spark, tasks=2)
     assert executor.packages["prox_spark"] == __version__ and "pyarrow" in executor.packages
-    assert executor.read_only == () and abs(executor.clock) < 60
+    assert executor.read_only == executor.noexec == () and abs(executor.clock) < 60
     assert [line for line in problems(executor, ["tagger"]) if "disk" not in line] == []

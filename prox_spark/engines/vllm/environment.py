@@ -47,13 +47,13 @@ def prepare(settings: VllmSettings, source: tuple[str, str | None], *, on_gpu: b
 
 
 def keep_compiled_code() -> None:
-    """Give the caches of compiled code a lasting place where the home folder cannot be written, as in many containers.
+    """Give the caches of compiled code a lasting place where the home folder has none, as in many containers.
 
-    Without one each worker would compile the model again. What is in the caches is executed, so a folder that another
-    user could write is not used.
+    It may be read-only, or on a disk from which no code may run. Without a lasting place each worker would compile the
+    model again. What is in the caches is executed, so a folder that another user could write is not used.
     """
     home = Path("~").expanduser()
-    if home.is_dir() and os.access(home, os.W_OK | os.X_OK):
+    if home.is_dir() and os.access(home, os.W_OK | os.X_OK) and _runs_code(home):
         return
     given = os.environ.get("PROX_SPARK_CACHE")
     folder = Path(given) if given else Path(tempfile.gettempdir()) / f"prox_spark-{os.getuid()}"
@@ -65,6 +65,11 @@ def keep_compiled_code() -> None:
 def cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+
+
+def _runs_code(folder: Path) -> bool:
+    """Say whether code may run from the disk of a folder (not mounted noexec), as far as the system tells."""
+    return not (hasattr(os, "ST_NOEXEC") and os.statvfs(folder).f_flag & os.ST_NOEXEC)
 
 
 def _is_ours(folder: Path) -> bool:
