@@ -11,9 +11,9 @@ from typing import Any
 from prox_spark import engines, profiles
 from prox_spark.config import Config, EngineSettings, NearDuplicatesSettings, PassSettings
 from prox_spark.duplicates import SignatureSettings, signature_fingerprint
-from prox_spark.errors import LakeError
+from prox_spark.errors import ConfigError, LakeError
 from prox_spark.profiles import Brought, Profile
-from prox_spark.program import Policy
+from prox_spark.program import Policy, readers
 from prox_spark.program.operations import Level
 
 NEAR_DUPLICATES = "near_duplicates"
@@ -240,10 +240,28 @@ def _resolve(config: Config, settings: PassSettings) -> AnyPass:
         brought=Brought(settings.system_file, settings.system_sha256, settings.marker, settings.line_base),
     )
     engine = engines.resolve(config.engine_of(settings))
+    _check_fit(settings.name, profile, engine)
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     policy = Policy(**settings.policy.model_dump(), grammar=profile.grammar)
     return Pass(settings.name, profile, engine, policy, fingerprint)
+
+
+def _check_fit(name: str, profile: Profile, engine: EngineSettings) -> None:
+    """Refuse what is known not to work before anything is loaded.
+
+    Raises:
+        ConfigError: Nothing reads the answers, or one of profile and engine is for scores and the other is not.
+    """
+    if profile.grammar not in readers.GRAMMARS:
+        raise ConfigError(f"passes.{name}: this version cannot read the answers of the profile {profile.name}")
+    scores, kind = profile.grammar == "score", engine.kind
+    if engines.KINDS[kind].scores and not scores:
+        raise ConfigError(f"passes.{name}: an engine of kind {kind} gives scores: take the profile score-doc")
+    if scores and not engines.KINDS[kind].scores and kind != "scripted":
+        raise ConfigError(
+            f"passes.{name}: the profile {profile.name} needs engine.kind classifier or fasttext, got {kind}"
+        )
 
 
 def _near_duplicates(settings: PassSettings) -> NearDuplicatesPass:

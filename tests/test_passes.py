@@ -41,3 +41,26 @@ def test_the_passes_up_to_one_are_those_before_it_and_itself() -> None:
     assert [item.name for item in up_to(config, "chunk")] == ["doc", "chunk"]
     with pytest.raises(ConfigError, match="nothing"):
         up_to(config, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("engine", "profile", "message"),
+    [
+        (
+            "{kind: classifier, model: m}",
+            "tiny-doc",
+            "an engine of kind classifier gives scores: take the profile score",
+        ),
+        ("{kind: rules}", "score-doc", "the profile score-doc needs engine.kind classifier or fasttext, got rules"),
+    ],
+)
+def test_scores_and_programs_are_not_taken_for_each_other(engine: str, profile: str, message: str) -> None:
+    config = configuration.load(overrides=[f"passes=[{{name: a, profile: {profile}, engine: {engine}}}]"])
+    with pytest.raises(ConfigError, match=message):
+        resolve(config)
+
+
+def test_only_the_language_of_prox_can_be_forced() -> None:
+    config = configuration.load(overrides=["passes=[{name: a, profile: score-doc, constrain: true}]"])
+    with pytest.raises(ConfigError, match="constrain is for the language of ProX"):
+        resolve(config)

@@ -38,6 +38,7 @@ class Kind:
         depends_on: Gives what decides the answers, as plain values.
         resident: Whether it holds a model: one per GPU, or one per executor where there is none.
         preflight: Whether its answers may not fit the profile, so that a few are looked at before a pass.
+        scores: Whether its answers are scores and not programs.
         extra: The extra of the package that installs what it needs.
         packages: What must be there to import.
     """
@@ -46,6 +47,7 @@ class Kind:
     depends_on: Callable[[Any], dict[str, object]]
     resident: bool = False
     preflight: bool = False
+    scores: bool = False
     extra: str | None = None
     packages: tuple[str, ...] = ()
 
@@ -68,9 +70,15 @@ KINDS: dict[EngineKind, Kind] = {
         VllmEngine, identity.of_model, resident=True, preflight=True, extra="vllm", packages=("vllm", *_TORCH)
     ),
     "classifier": Kind(
-        ClassifierEngine, identity.of_classifier, resident=True, preflight=True, extra="hf", packages=_TORCH
+        ClassifierEngine,
+        identity.of_classifier,
+        resident=True,
+        preflight=True,
+        scores=True,
+        extra="hf",
+        packages=_TORCH,
     ),
-    "fasttext": Kind(FastTextEngine, identity.of_fast_text, preflight=True),
+    "fasttext": Kind(FastTextEngine, identity.of_fast_text, preflight=True, scores=True),
 }
 """By kind; `auto` is none of them, see `resolve`."""
 
