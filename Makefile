@@ -124,14 +124,14 @@ docs: $(VENV)/.installed $(DOCS)/.installed  ## the pages of docs/ as a site, in
 	@echo "build/site is there: python3 -m http.server -d build/site, or any web server"
 
 # In build/, so that the package is imported from the wheel and not from the checkout.
-release: $(RELEASE)/.installed  ## wheel and sdist in dist/, checked, and the wheel tried in a clean environment (600 MB)
-	@rm -rf dist build/clean build/clean-lake
-	@$(RELEASE)/bin/python -m build --outdir dist .
-	@$(RELEASE)/bin/twine check --strict dist/*
+release: $(RELEASE)/.installed  ## wheel and sdist in dist/release, checked, and the wheel tried in a clean environment (600 MB)
+	@rm -rf dist/release build/clean build/clean-lake
+	@$(RELEASE)/bin/python -m build --outdir dist/release .
+	@$(RELEASE)/bin/twine check --strict dist/release/*
 	@$(PYTHON) -m venv build/clean
-	@build/clean/bin/python $(PIP) install -c constraints.txt dist/*.whl
+	@build/clean/bin/python $(PIP) install -c constraints.txt dist/release/*.whl
 	@cd build && clean/bin/prox-spark doctor && clean/bin/prox-spark demo --lake clean-lake
-	@ls -l dist
+	@ls -l dist/release
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) $(VLLM) $(OLDEST) $(DOCS) $(RELEASE) build dist demo-lake

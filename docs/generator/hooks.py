@@ -30,6 +30,7 @@ ELSEWHERE = {
     "prox_spark/models/README.md": "models.md",
     "conf/base.yaml": "reference/configuration.md",
     "prox_spark/lake/schema.py": "reference/tables.md",
+    "prox_spark/program/operations.py": "reference/reasons.md",
 }
 """Files of the repository, and the pages that they are on the site; a page that the site has of its own stays."""
 

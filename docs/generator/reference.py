@@ -20,8 +20,17 @@ from pyspark.sql.types import ArrayType, DataType, StructType
 from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import GLOBAL_OPTIONS
 from prox_spark.lake import schema, views
+from prox_spark.program import operations
 
 ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = ROOT / "prox_spark" / "program" / "operations.py"
+REASONS = {
+    "PROBLEM_REASONS": ("Of a line that is no operation", "`programs.chunks[].problems[].reason`"),
+    "REJECTION_REASONS": ("Of an operation that was not applied", "`corpus.ops[].reason` and `edits.reason`"),
+    "APPLIED_REASONS": ("Of an operation that was applied", "the same columns"),
+    "DOCUMENT_REASONS": ("Of a document", "`corpus.reason`"),
+}
+"""The closed lists of operations.py, each with its title and where its words stand."""
 EXAMPLE = re.compile(r"\[dim\](.*?)\[/dim\]")
 MARKUP = re.compile(r"\[/?(?:dim|bold|cyan|italic)\]")
 CASE = re.compile(r"[a-z]+: ")
@@ -181,8 +190,7 @@ def tables() -> str:
                     f"One of `{field.name}`:",
                     table(["field", "type"], [[f"`{path}`", written] for path, written in _fields(inner)]),
                 ]
-    columns = {"refined": schema.CORPUS.names, "edits": _selected(views.edits(str, [])),
-               "removed": list(views.REMOVED), "versions": _selected(views.versions(str))}  # fmt: skip
+    columns = {name: _selected(query) for name, query in views.statements(str, [], oldest=0, has_corpus=True)}
     for name, about in schema.VIEWS.items():
         parts += [f"## {name} (view)", about, ", ".join(f"`{column}`" for column in columns[name])]
     return "\n\n".join(parts) + "\n"
@@ -211,16 +219,30 @@ def _selected(query: str) -> list[str]:
     ['a', 'c', 'd']
     """
     selected, depth = [""], 0
-    for character in query.removeprefix("SELECT ").split(" FROM ")[0]:
+    for character in re.split(" FROM | WHERE ", query.removeprefix("SELECT "))[0]:
         depth += {"(": 1, ")": -1}.get(character, 0)
         if character == "," and depth == 0:
             selected.append("")
         else:
             selected[-1] += character
-    return [re.split(r"[ .]", column.strip())[-1] for column in selected]
+    return schema.CORPUS.names if selected == ["*"] else [re.split(r"[ .]", name.strip())[-1] for name in selected]
 
 
-PAGES = {"commands": commands, "configuration": configuration, "tables": tables}
+def reasons() -> str:
+    """Write the page of the closed lists of reasons, with the comments that stand beside them."""
+    parts = ["# Reasons", "Closed lists: a script may count on these words."]
+    for name, (title, column) in REASONS.items():
+        listed = re.search(
+            rf"^{name} = \((.*?)\)\n\"\"\"(.*?)\"\"\"", OPERATIONS.read_text(encoding="utf-8"), re.M | re.S
+        )
+        assert listed is not None, name
+        about = dict(re.findall(r'^    "(\w+)",(?:  # (.+))?$', listed[1], re.MULTILINE))
+        rows = [[f"`{reason}`", about.get(reason, "")] for reason in getattr(operations, name)]
+        parts += [f"## {title}", f"{' '.join(listed[2].split())} In {column}.", table(["reason", "when"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"reasons": reasons, "commands": commands, "configuration": configuration, "tables": tables}
 
 
 def write(to: Path) -> None:

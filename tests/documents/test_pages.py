@@ -67,7 +67,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     """Give the words behind `prox-spark` of every line that a page tells one to type."""
     text = page.read_text(encoding="utf-8")
     indented = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
-    shown = "\n".join([indented, *blocks(page, "console")]).replace("\\\n", " ")
+    shown = re.sub(r" *&& *", "\n", "\n".join([indented, *blocks(page, "console")]).replace("\\\n", " "))
     for line in re.findall(r"^(?:\S+=\S+ )?(?:\S*/)?prox-spark (.+)$", shown, re.MULTILINE):
         if not re.search(r"[|…]|\bCOMMAND\b", line.split(" #")[0]):
             yield shlex.split(line, comments=True)
