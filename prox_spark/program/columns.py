@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark.program import columns_reference, columns_scored, columns_strict, columns_words
+from prox_spark.program import columns_edits, columns_reference, columns_scored, columns_strict, columns_words
 from prox_spark.program.columns_lines import result
 from prox_spark.program.operations import Level, Mode, Policy
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
+
+_NO_PROBLEMS = "cast(array() AS array<struct<line: int, reason: string, text: string>>)"
 
 
 def execute(
@@ -95,12 +97,13 @@ def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> st
     if policy.grammar == "score":
         body = columns_scored.execute(policy, count)
     elif level == "document":
-        strict = policy.mode == "strict"
-        body = (columns_strict if strict else columns_reference).execute_document(count)
+        answer = columns_strict if policy.mode == "strict" else columns_reference
+        body = answer.execute_document(count)
     elif policy.mode == "reference":
         body = columns_reference.execute_chunks(count)
     else:
-        body = columns_strict.execute_chunks(policy, count)
+        strict = columns_strict if policy.grammar == "prox" else columns_edits
+        body = strict.execute_chunks(policy, count)
     nothing = result("string(NULL)", "string(NULL)", "string(NULL)", "NULL", "NULL", "NULL")
     return f"IF(document.text IS NULL, {nothing}, {body})"
 
@@ -126,7 +129,7 @@ def program_sql(ops: str, policy: Policy) -> str:
     """Give the SQL text that applies one program of the whole document over `document.text`."""
     chunk = (
         "named_struct('chunk_index', int(NULL), 'line_start', int(NULL), 'line_end', int(NULL), 'completion', '', "
-        f"'ops', {ops}, 'problems', array(), 'reference_ops', {ops}, 'reference_errors', 0)"
+        f"'ops', {ops}, 'problems', {_NO_PROBLEMS}, 'reference_ops', {ops}, 'reference_errors', 0)"
     )
     bound = f"named_struct('text', document.text, 'chunks', array({chunk}), 'words', int(NULL))"
     return columns_words.let("document", bound, f"({execution_sql('chunk', policy)}).text")
@@ -144,7 +147,7 @@ def _program_sql(policy: Policy) -> str:
     )
     chunk = (
         "named_struct('chunk_index', scope.chunk_index, 'line_start', scope.scope_start, 'line_end', scope.scope_end, "
-        f"'completion', '', 'ops', {own}, 'problems', array(), 'reference_ops', {own}, 'reference_errors', 0)"
+        f"'completion', '', 'ops', {own}, 'problems', {_NO_PROBLEMS}, 'reference_ops', {own}, 'reference_errors', 0)"
     )
     scopes = (
         "array_distinct(transform(operations, operation -> named_struct('chunk_index', operation.chunk_index, "

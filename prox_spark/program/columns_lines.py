@@ -52,7 +52,7 @@ def kept() -> str:
     return f"concat(flatten({between}), {slice_of('new_lines', 'between.next', 'size(new_lines)')})"
 
 
-def word_counts(count: Counter) -> str:
+def word_counts(count: Counter, changed: str = "changed") -> str:
     """Count the words before and after, and nothing twice: removed lines were counted for their fates.
 
     Where the ranges do not overlap and nothing was replaced, one count gives the other; else both texts are counted.
@@ -69,7 +69,7 @@ def word_counts(count: Counter) -> str:
         f"named_struct('before', coalesce(document.words, counts[1], counts[0] + {removed}), "
         f"'after', coalesce(counts[0], document.words - {removed}))"
     )
-    return let("count_both", f"changed OR {overlap}", let("counts", counted, counts))
+    return let("count_both", f"{changed} OR {overlap}", let("counts", counted, counts))
 
 
 def words_before(count: Counter) -> str:

@@ -261,7 +261,7 @@ def _document(policy: Policy, count: Counter) -> str:
             "fates": "flatten(results.fates)",
             "words": word_counts(count),
         },
-        _outcome(policy),
+        outcome(policy),
     )
 
 
@@ -276,7 +276,8 @@ def _replaced_lines() -> str:
     return f"IF({tiles}, flatten({tiled}), {one_by_one})"
 
 
-def _outcome(policy: Policy) -> str:
+def outcome(policy: Policy) -> str:
+    """Decide what becomes of the document from `edited`, `fates` and `words`."""
     # A text without words is blank; trimming would read every byte of it.
     reason = (
         "CASE WHEN exists(fates, fate -> fate.op = 'drop_doc' AND fate.status = 'applied') THEN 'drop_doc' "
@@ -284,7 +285,7 @@ def _outcome(policy: Policy) -> str:
         f"WHEN words.after < {policy.min_words} THEN 'too_few_words' "
         f"WHEN words.after < {policy.min_kept_share!r}D * words.before THEN 'too_little_kept' END"
     )
-    outcome = result(
+    decided = result(
         "IF(reason IS NULL, edited, NULL)",
         "CASE WHEN reason IS NOT NULL THEN 'dropped' WHEN edited = document.text THEN 'kept' ELSE 'edited' END",
         "reason",
@@ -292,4 +293,4 @@ def _outcome(policy: Policy) -> str:
         "words.before",
         "IF(reason IS NULL, words.after, 0)",
     )
-    return let("reason", reason, outcome)
+    return let("reason", reason, decided)

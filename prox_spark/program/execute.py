@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import cast
 
+from prox_spark.program import readers
 from prox_spark.program.characters import WHITESPACE, characters
+from prox_spark.program.edits import Page, edit
 from prox_spark.program.normalize import normalize
 from prox_spark.program.operations import (
     AppliedOperation,
@@ -57,7 +60,9 @@ def execute(
     policy = policy or Policy()
     if mode != "strict":
         policy = replace(policy, mode=mode)
-    if isinstance(completion, str):
+    if policy.grammar != "prox":
+        chunks = chunk_programs(text, _answers(text, completion, policy.grammar), policy.grammar)
+    elif isinstance(completion, str):
         chunks = [chunk_program(None, completion)]
     else:
         chunks = [chunk_program(chunk, written) for chunk, written in completion]
@@ -79,6 +84,30 @@ def chunk_program(chunk: Scope | None, completion: str, *, finish_reason: str | 
     )
 
 
+def _answers(text: str, completion: str | Iterable[tuple[Scope, str]], grammar: str) -> list[readers.Answer]:
+    if isinstance(completion, str):
+        base = 1 if grammar in ("ultrax", "rescraper", "refinex") else 0
+        shown = readers.Whole.of(text, number_base=base, nonblank=grammar == "rescraper")
+        return [readers.Answer(shown, completion)]
+    return [readers.Answer(cast("readers.Shown", chunk), written) for chunk, written in completion]
+
+
+def chunk_programs(text: str, answers: Sequence[readers.Answer], grammar: str) -> list[ChunkProgram]:
+    """Read the answers to the chunks of a text, as `refine` stores them and `apply` takes them."""
+    return [
+        ChunkProgram(
+            answer.chunk.index,
+            *answer.own,
+            completion=answer.completion or "",
+            operations=readings.operations,
+            problems=sum(problem.reason != "other_window" for problem in readings.problems),
+            reference_operations=readings.reference_operations,
+            reference_errors=readings.reference_errors,
+        )
+        for answer, readings in zip(answers, readers.read(grammar, text, answers), strict=True)
+    ]
+
+
 def execute_operations(
     text: str, chunks: Sequence[ChunkProgram], *, level: Level = "chunk", policy: Policy | None = None
 ) -> Execution:
@@ -90,6 +119,8 @@ def execute_operations(
         return execute_reference(text, chunks, level)
     if level == "document":
         return _execute_document(text, chunks)
+    if policy.grammar != "prox":
+        return _execute_edits(text, chunks, policy)
     lines = text.split("\n")
     words = [0, *accumulate(count_words(line) for line in lines)]
     removed = [0] * (len(lines) + 1)  # +1 where a removed range begins, -1 behind its end
@@ -105,6 +136,12 @@ def execute_operations(
     gone = accumulate(removed[:-1])
     result = "\n".join(line for line, depth in zip(edited, gone, strict=True) if not depth)
     return _outcome(text, result, tuple(fates), words[-1], policy)
+
+
+def _execute_edits(text: str, chunks: Sequence[ChunkProgram], policy: Policy) -> Execution:
+    page = Page.of(text)
+    fates = tuple(fate for chunk in chunks for fate in edit(page, chunk, policy))
+    return _outcome(text, page.result(), fates, page.words[-1], policy)
 
 
 def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:

@@ -29,6 +29,7 @@ PROBLEM_REASONS = (
     "reversed_range",
     "truncated",  # the line ends inside the call
     "trailing_text",  # something other than a comment after the closing parenthesis
+    "contradiction",  # a decision that is not the one before it: the milder of the two is read
     "other_window",  # about a line that another window of the text owns; it counts neither as right nor as wrong
 )
 """Why a line of a completion is not an operation (strict mode)."""

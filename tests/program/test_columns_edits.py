@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from pyspark.sql import SparkSession
-from support.executions import disagreements
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+from support.executions import CASES, chunk_row, disagreements
+from support.random_edits import random_case
 
-from prox_spark.program import ChunkProgram, Operation, Policy
+from prox_spark.program import ChunkProgram, Operation, Policy, columns, execute_operations
 
 pytestmark = pytest.mark.spark
 
@@ -22,3 +27,35 @@ def test_scores_are_the_same_in_both_executors(spark: SparkSession) -> None:
     cases = [("A page.\n中文", [ChunkProgram(operations=tuple(program))]) for program in programs]
     for policy in (Policy(grammar="score"), Policy(grammar="score", min_score=2.5, mode="reference")):
         assert disagreements(spark, cases, level="document", policy=policy) == []
+
+
+POLICIES = [
+    Policy(grammar="ultrax"),
+    Policy(grammar="ultrax", insert="accept", rewrite="source_words", max_rejected_share=1.0, max_added_lines=2),
+    Policy(grammar="ultrax", insert="reject", rewrite="accept", max_rejected_share=0.9, max_growth=3.0, min_words=2),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.insert)
+def test_random_programs_give_the_same_in_both_executors(spark: SparkSession, policy: Policy) -> None:
+    chance = random.Random(2026)
+    cases = [random_case(chance) for _ in range(1500)]
+    assert disagreements(spark, cases, level="chunk", policy=policy)[:1] == []
+    fates = {
+        (fate.operation.op, fate.reason)
+        for text, chunks in cases
+        for fate in execute_operations(text, chunks, policy=policy).operations
+    }
+    assert {reason for name, reason in fates if name == "replace_str"} >= {None, "not_found", "not_unique", "overlaps"}
+
+
+def test_the_operations_that_were_applied_give_the_text_again(spark: SparkSession) -> None:
+    policy = POLICIES[1]
+    chance = random.Random(7)
+    cases = [random_case(chance) for _ in range(400)]
+    executed = columns.execute("text", "chunks", policy=policy).alias("executed")
+    again = columns.apply_program("text", "executed.ops", policy=policy).alias("again")
+    rows = [(text, [chunk_row(chunk) for chunk in chunks]) for text, chunks in cases]
+    frame = spark.createDataFrame(rows, StructType(CASES.fields[1:]))
+    left = frame.select("text", executed).select(again, F.col("executed.text").alias("expected"))
+    assert left.where("NOT again <=> expected").collect() == []

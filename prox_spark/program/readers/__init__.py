@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from prox_spark.program.readers import lines, ranges, scores
+from prox_spark.program.readers import calls, lines, ranges, scores, tagged
 from prox_spark.program.readers.answer import Answer, Shown, Whole, own_lines
 from prox_spark.program.stored import Readings
 from prox_spark.program.stored import read as read_prox
@@ -28,6 +28,9 @@ READERS: dict[str, Reader] = {
     "prox": _prox,
     "np": lines.read,
     "keep_ranges": ranges.read,
+    "refinex": calls.read_refinex,
+    "ultrax": calls.read_ultrax,
+    "rescraper": tagged.read,
     "score": scores.read,
 }
 """What reads the answers of each grammar."""
