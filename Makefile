@@ -14,8 +14,8 @@ PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos fuzz test-vllm chromium \
-        databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger accelerator \
-        wheel docs release clean
+        databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger evidence \
+        accelerator wheel docs release clean
 
 help:  ## list the commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -109,6 +109,9 @@ bench-scale: $(VENV)/.installed  ## time and memory of three sizes up to 1 GB, w
 
 bench-tagger: $(VENV)/.installed  ## refine with the tagger in pages a second
 	@$(BIN)/python benchmarks/bench_tagger.py
+
+evidence: $(VENV)/.installed-dev  ## do models learn more from refined pages? beside the numbers of docs/evidence.md; an hour
+	@$(BIN)/python benchmarks/evidence.py
 
 ##@ Build
 

@@ -99,7 +99,7 @@ def export(
     manifest = claim(layout.place, about, overwrite=overwrite)
     written = manifest is None
     if manifest is None:
-        rows = _rows(lake, number, dropped=dropped)
+        rows = rows_of(lake, number, dropped=dropped)
         documents = rows.count()
         if documents == 0:
             raise UserError(f"version {number} has no document with text: there is nothing to export")
@@ -150,7 +150,8 @@ def _known(format: str, packing: Packing | None, *, dropped: bool) -> Format:  #
     return known
 
 
-def _rows(lake: Lake, number: int, *, dropped: bool) -> DataFrame:
+def rows_of(lake: Lake, number: int, *, dropped: bool = False) -> DataFrame:
+    """Give the documents of a version as an export has them: without those that were forgotten since."""
     rows = lake.read("corpus", number)
     # Whoever was forgotten since stays away, also from the export of a version that still has the text.
     if not lake.read("runs").where("command = 'forget'").isEmpty():

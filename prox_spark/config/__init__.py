@@ -32,6 +32,7 @@ from prox_spark.config.layers import stack, with_inherited
 from prox_spark.config.messages import messages
 from prox_spark.config.secrets import secret
 from prox_spark.config.sections import (
+    AblateSettings,
     Config,
     IngestSettings,
     MlflowSettings,
@@ -43,6 +44,7 @@ from prox_spark.config.sections import (
 from prox_spark.errors import ConfigError
 
 __all__ = [
+    "AblateSettings",
     "AutoSettings",
     "ClassifierSettings",
     "Config",

@@ -159,6 +159,44 @@ class RefineSettings(Section):
     gpu_hour_price: Annotated[Float, Field(ge=0.0)] | None = None
 
 
+class AblateSettings(Section):
+    """How small models judge corpora (`ablate`).
+
+    Attributes:
+        size: The model by name: `nano` for a CPU, `small` and `base` for GPUs.
+        tokens: Tokens that a run trains on; None takes the size's.
+        seeds: Runs of each corpus; intervals need two.
+        equal: What the runs have in common: the tokens that they train on, or FLOPs with refining counted.
+        refiner_parameters: Weights of the model that refined, for equal FLOPs.
+        model_parameters: Weights of the model whose FLOPs are counted; None takes the one that is trained.
+        held_out_share: Share of the sites that is held out where no texts are given to judge on.
+        held_out_mb: MB of text that is judged on at most, of each set.
+        device_batch: Sequences that a device takes at once; None takes its part of a step.
+        bf16: Whether most of the arithmetic is done in bfloat16; None says yes where the device computes in it.
+        threads: Threads of torch on a CPU.
+        workers: Processes that train one model, through Spark's TorchDistributor where more than one.
+        local: Whether those processes run on the driver rather than on the cluster.
+        save_every: Steps between checkpoints; a run that was cut off goes on from the last.
+        keep_models: Whether the trained models are kept.
+    """
+
+    size: Literal["nano", "small", "base"] = "nano"
+    tokens: Count | None = None
+    seeds: Count = 3
+    equal: Literal["tokens", "flops"] = "tokens"
+    refiner_parameters: Count | None = None
+    model_parameters: Count | None = None
+    held_out_share: Share = 0.02
+    held_out_mb: Annotated[Float, Field(gt=0.0, le=256.0)] = 8.0
+    device_batch: Count | None = None
+    bf16: Flag | None = None
+    threads: Count = 1
+    workers: Count = 1
+    local: Flag = True
+    save_every: Count = 500
+    keep_models: Flag = False
+
+
 class MlflowSettings(Section):
     """Where commands are logged in MLflow.
 
@@ -186,6 +224,7 @@ class Config(Section):
         passes: The passes of `run`, in order.
         ingest: How files become documents.
         refine: How texts are handed to the engine.
+        ablate: How small models judge corpora.
         mlflow: Where commands are logged besides the table `runs`.
     """
 
@@ -198,6 +237,7 @@ class Config(Section):
     )
     ingest: IngestSettings = IngestSettings()
     refine: RefineSettings = RefineSettings()
+    ablate: AblateSettings = AblateSettings()
     mlflow: MlflowSettings = MlflowSettings()
 
     @field_validator("spark")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prox_spark.lake.tables import Lake
@@ -17,6 +18,7 @@ def report(
     gallery: int = 12,
     seed: int = 0,
     against: str | int | None = None,
+    ablation: Mapping[str, Any] | None = None,
 ) -> str:
     """Give the report of a version as one HTML page.
 
@@ -26,6 +28,7 @@ def report(
         gallery: How many documents to show before and after.
         seed: Another number draws other documents.
         against: Another version to put beside it, by number or tag.
+        ablation: What `ablate` found, which gets a section of its own.
 
     Raises:
         UserError: There is no such version, or its files are gone.
@@ -33,4 +36,4 @@ def report(
     from prox_spark.report.facts import gather
     from prox_spark.report.page import render
 
-    return render(gather(lake, version, gallery=gallery, seed=seed, against=against))
+    return render(gather(lake, version, gallery=gallery, seed=seed, against=against), ablation)

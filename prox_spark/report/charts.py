@@ -14,6 +14,7 @@ from typing import Any
 
 from prox_spark.errors import SessionError
 from prox_spark.program.characters import visible
+from prox_spark.training.ablation.page import spec
 
 # Placeholder → CSS variable. Any colour will do that no chart would use by itself.
 VARIABLES = {
@@ -148,6 +149,12 @@ def scores(bins: Rows) -> str:
             },
         }
     )
+
+
+def ablation(result: Mapping[str, Any]) -> str:
+    """Draw how models that learned from each corpus differ from those of the first, with intervals."""
+    colours = {"better": PLACEHOLDERS["edited"], "unclear": PLACEHOLDERS["muted"]}
+    return _draw(spec(result, {**PLACEHOLDERS, **colours}))
 
 
 def _bars(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ MOST_OPERATIONS = 40
 """More operations of one document are counted, not listed."""
 
 
-def render(facts: Facts) -> str:
-    """Write the page."""
+def render(facts: Facts, ablation: Mapping[str, Any] | None = None) -> str:
+    """Write the page; what `ablate` found is a section of it."""
     try:
         import jinja2
         import markupsafe
@@ -54,6 +55,8 @@ def render(facts: Facts) -> str:
         script=markupsafe.Markup(script),
         script_hash=digest,
         cost=_cost(facts),
+        ablation=ablation,
+        ablation_chart=markupsafe.Markup(charts.ablation(ablation)) if ablation and ablation["differences"] else None,
     )
 
 

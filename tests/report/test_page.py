@@ -182,3 +182,14 @@ def test_scores_and_another_version_stand_on_the_page_where_there_are_any(page: 
     assert "80 of 300 documents differ" in page and "ultrax (ultrax, vllm)" in page
     without = render(facts(scores=[], against=None))
     assert "Documents by score" not in without and "Beside version" not in without
+
+
+def test_what_models_learn_has_a_section_where_it_was_measured_with_hostile_names_escaped() -> None:
+    from support.ablation_result import result
+
+    page = render(facts(), result(HOSTILE))
+    elements = Elements(page)
+    assert elements.open == [] and 'href="#ablation"' in page
+    assert "-0.0200" in page and "-0.0300" in page
+    assert "<script>alert" not in page and "\x1b" not in page
+    assert 'id="ablation"' not in render(facts())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +30,9 @@ def report(
     against: Annotated[
         str | None, typer.Option(metavar="A", help="Another version to put beside it, a number or a tag.")
     ] = None,
+    ablation: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ablation.json of `ablate`: what models learn from it.")
+    ] = None,
 ) -> None:
     """Write one HTML page about a version: numbers, charts, removed lines, documents before and after, cost.
 
@@ -41,12 +45,13 @@ def report(
     target = Path(output)
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise UserError(f"--output must be a file in a folder that is there, got {output}")
+    measured = None if ablation is None else _ablation(ablation)
     config = options.config()
     with options.open(config, reads=True, brief=True) as (lake, progress):
         from prox_spark.report import report as write
 
         with progress.waiting("writing the report"):
-            page = write(lake, version, gallery=gallery, seed=seed, against=against)
+            page = write(lake, version, gallery=gallery, seed=seed, against=against, ablation=measured)
         try:
             target.write_text(page, encoding="utf-8")
         except OSError as error:
@@ -106,6 +111,17 @@ def export(
             progress=progress,
         )
     screens.exported(options, summary)
+
+
+def _ablation(path: Path) -> dict[str, Any]:
+    """Read what `ablate` wrote."""
+    try:
+        measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--ablation must be the ablation.json of an ablation, got {path}: {error}") from error
+    if not isinstance(measured, dict) or not {"arms", "means", "differences"} <= measured.keys():
+        raise UserError(f"--ablation must be the ablation.json of an ablation, got {path}")
+    return measured
 
 
 def _log_report(lake: Lake, version: str | None, page: str, config: Config) -> None:
