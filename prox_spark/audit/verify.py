@@ -146,7 +146,21 @@ def _tables(lake: Lake, number: int) -> _Tables:
     documents, programs = (lake.read(table, version) for table, version in at.items())
     # The newest version is read as SQL reads it: what somebody did to the table by hand since is to be found.
     rows = lake.read("corpus", None if _is_newest(lake, number) else number)
-    return _Tables(rows, documents, programs, programs)
+    return _Tables(rows, documents, programs, _readable_alone(lake, programs))
+
+
+def _readable_alone(lake: Lake, programs: DataFrame) -> DataFrame:
+    """Give the programs in ProX's language, which needs no more than the answer to be read again.
+
+    What other refiners write is read with the text, and with the windows in which it was shown; executing it again is
+    what checks it.
+    """
+    of_pass = [
+        F.get_json_object("conf", f"$.pass.{key}").alias(name)
+        for key, name in (("name", "pass_name"), ("fingerprint", "fingerprint"), ("policy.grammar", "grammar"))
+    ]
+    others = lake.read("runs").select(*of_pass).where("grammar IS NOT NULL").drop("grammar").distinct()
+    return programs.join(F.broadcast(others), ["pass_name", "fingerprint"], "left_anti")
 
 
 def _is_newest(lake: Lake, number: int) -> bool:
@@ -160,7 +174,7 @@ def _drawn(tables: _Tables, sample: int | None, seed: int) -> _Tables:
     rows = tables.rows.join(F.broadcast(drawn), "doc_id", "left_semi")
     documents = tables.documents.join(F.broadcast(drawn), "doc_id", "left_semi")
     hashes = rows.select("text_sha256").union(documents.select("text_sha256"))
-    return _Tables(rows, documents, tables.programs, tables.programs.join(hashes, "text_sha256", "left_semi"))
+    return _Tables(rows, documents, tables.programs, tables.parsed.join(hashes, "text_sha256", "left_semi"))
 
 
 def _expected(lake: Lake, number: int, documents: DataFrame) -> DataFrame:

@@ -294,7 +294,8 @@ def _chunk(chunk: Chunk, completion: Completion | None, readings: Readings) -> d
     first, last = readers.own_lines(chunk)
     row = {"chunk_index": chunk.index, "line_start": first, "line_end": last, **readings.columns()}
     if completion is None:
-        error = f"its {chunk.tokens} tokens do not fit the prompt"
+        shown = f"its {chunk.tokens} tokens do not fit the prompt"
+        error = shown if chunk.prompt else "it has no line to show"
         return {**row, "finish_reason": "skipped", "error": error}
     return {
         **row,

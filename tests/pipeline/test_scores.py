@@ -10,6 +10,7 @@ import pytest
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
+from prox_spark.audit.verify import verify
 from prox_spark.lake.tables import Lake
 from prox_spark.report.facts import gather
 from prox_spark.report.page import render
@@ -44,6 +45,9 @@ def test_another_threshold_keeps_other_documents_and_asks_no_model(spark: SparkS
     assert [tuple(row) for row in dropped] == [("advert", "low_score"), ("menu", "low_score")]
     values = lake.sql("SELECT value FROM edits WHERE op = 'score' ORDER BY value").collect()
     assert [row["value"] for row in values] == sorted(SCORES.values())
+
+    verified = verify(lake)
+    assert verified.findings == () and verified.programs == 0  # scores are not in the language that is parsed again
 
     facts = gather(lake, against=1, gallery=4)
     assert sum(row["documents"] for row in facts.scores) == 4
