@@ -31,6 +31,7 @@ ELSEWHERE = {
     "conf/base.yaml": "reference/configuration.md",
     "prox_spark/lake/schema.py": "reference/tables.md",
     "prox_spark/program/operations.py": "reference/reasons.md",
+    "prox_spark/spark/conditions.py": "reference/failures.md",
 }
 """Files of the repository, and the pages that they are on the site; a page that the site has of its own stays."""
 

@@ -21,6 +21,7 @@ from prox_spark.cli.commands import app
 from prox_spark.cli.invocation import GLOBAL_OPTIONS
 from prox_spark.lake import schema, views
 from prox_spark.program import operations
+from prox_spark.spark.conditions import CONDITIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ROOT / "prox_spark" / "program" / "operations.py"
@@ -33,6 +34,7 @@ REASONS = {
 """The closed lists of operations.py, each with its title and where its words stand."""
 EXAMPLE = re.compile(r"\[dim\](.*?)\[/dim\]")
 MARKUP = re.compile(r"\[/?(?:dim|bold|cyan|italic)\]")
+ALTERNATIVES = re.compile(r"\|(?![^(]*\))")
 CASE = re.compile(r"[a-z]+: ")
 """Where a line of a comment begins with another value of the key."""
 KEY = re.compile(r"^(?P<indent> *)(?P<item>- )?(?P<name>[a-z_]+):(?: (?P<value>.*))?$")
@@ -242,7 +244,23 @@ def reasons() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES = {"reasons": reasons, "commands": commands, "configuration": configuration, "tables": tables}
+def failures() -> str:
+    """Write the page of what is known of failures of Spark, Java and the machine."""
+    rows = [
+        [", ".join(f"`{said}`" for said in ALTERNATIVES.split(pattern.replace("(?:", "("))), meaning]
+        for pattern, meaning in CONDITIONS.values()
+    ]
+    about = "A failed command says so by itself, where one of these is in what it failed with."
+    return "\n\n".join(["# What failures mean", about, table(["it says", "it means"], rows)]) + "\n"
+
+
+PAGES = {
+    "reasons": reasons,
+    "failures": failures,
+    "commands": commands,
+    "configuration": configuration,
+    "tables": tables,
+}
 
 
 def write(to: Path) -> None:
