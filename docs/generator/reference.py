@@ -37,7 +37,7 @@ MARKUP = re.compile(r"\[/?(?:dim|bold|cyan|italic)\]")
 ALTERNATIVES = re.compile(r"\|(?![^(]*\))")
 CASE = re.compile(r"[a-z]+: ")
 """Where a line of a comment begins with another value of the key."""
-KEY = re.compile(r"^(?P<indent> *)(?P<item>- )?(?P<name>[a-z_]+):(?: (?P<value>.*))?$")
+KEY = re.compile(r"^(?P<indent> *)(?P<item>- )?(?P<name>[a-z0-9_]+):(?: (?P<value>.*))?$")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -77,3 +77,9 @@ def test_every_page_of_the_site_is_in_its_navigation_and_there() -> None:
     named = set(leaves(settings["nav"]))
     own = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
     assert own <= named
+
+
+def test_the_tree_of_the_architecture_names_every_room() -> None:
+    tree = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.name for path in (ROOT / "prox_spark").iterdir() if (path / "__init__.py").exists()]
+    assert [room for room in rooms if f"\n  {room}/ " not in tree] == []
