@@ -29,12 +29,19 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from prox_spark.chunks import WordTokenizer, chunk
 from prox_spark.lake import schema
-from prox_spark.program import ChunkProgram, Mode, Policy, chunk_program, columns, execute_operations
+from prox_spark.program import ChunkProgram, Mode, Operation, Policy, chunk_program, columns, execute_operations
+from prox_spark.program.ranges import runs
 from prox_spark.spark import accelerator
 
 ROWS = StructType([StructField("text", StringType()), StructField("chunks", ArrayType(schema.CHUNK))])
 Program = list[ChunkProgram]
-WORKLOADS = ("keep", "remove", "normalize")
+WORKLOADS = ("keep", "remove", "normalize", "replace_str", "add_line", "rewrite", "score")
+POLICIES = {name: Policy(grammar="ultrax", insert="source_words") for name in ("replace_str", "add_line")}
+POLICIES |= {
+    "rewrite": Policy(grammar="rescraper", rewrite="source_words"),
+    "score": Policy(grammar="score", min_score=2),
+}
+"""The operations of refiners after ProX; they have no workload in the mode reference, where theirs is line by line."""
 
 
 def programs(text: str, keep: list[bool], workload: str) -> Program:
@@ -53,6 +60,26 @@ def programs(text: str, keep: list[bool], workload: str) -> Program:
     return written
 
 
+def later_programs(text: str, keep: list[bool], workload: str) -> Program:
+    """Write the program of each chunk in the operations of later refiners: unwanted lines go, and one thing more."""
+    if workload == "score":
+        return [ChunkProgram(operations=(Operation("score", target="2.5"),))]
+    lines, written = text.split("\n"), []
+    for part in chunk(text, WordTokenizer()):
+        first, last = part.line_start, part.line_end
+        gone = runs(line for line in range(first, last + 1) if not keep[line])
+        operations = [Operation("remove_lines", *one) for one in gone]
+        if workload == "replace_str":
+            long = [line for line in range(first, last + 1) if keep[line] and len(lines[line]) > 20]
+            operations += [Operation("replace_str", at, at, lines[at][5:15], lines[at][5:10]) for at in long]
+        elif workload == "add_line":
+            operations += [Operation("add_line", line, target=lines[first]) for line in range(first, last + 1, 20)][:10]
+        else:
+            operations.append(Operation("rewrite", target="\n".join(lines[first:last])))
+        written.append(ChunkProgram(part.index, first, last, operations=tuple(operations)))
+    return written
+
+
 def chunk_row(program: ChunkProgram) -> dict[str, Any]:
     """Give a program as `schema.CHUNK` stores it."""
 
@@ -67,8 +94,6 @@ def chunk_row(program: ChunkProgram) -> dict[str, Any]:
 
 def from_row(row: Any) -> ChunkProgram:
     """Give a stored chunk back as a program."""
-    from prox_spark.program import Operation
-
     return ChunkProgram(
         chunk_index=row["chunk_index"],
         scope_start=row["line_start"],
@@ -142,18 +167,18 @@ def cpu_seconds(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(seconds - before.get(process, 0) for process, seconds in after.items())
 
 
-def measure(spark: SparkSession, runs: dict[str, Callable[[], None]], megabytes: float, rounds: int) -> None:
+def measure(spark: SparkSession, measured: dict[str, Callable[[], None]], megabytes: float, rounds: int) -> None:
     """Run all by turns and print megabytes a second; the first round only warms up."""
-    wall: dict[str, float] = dict.fromkeys(runs, float("inf"))
+    wall: dict[str, float] = dict.fromkeys(measured, float("inf"))
     cpu = dict(wall)
     for number in range(rounds + 1):
-        for name, run in runs.items():
+        for name, run in measured.items():
             start, used = time.perf_counter(), cpu_times(spark)
             run()
             if number:
                 wall[name] = min(wall[name], time.perf_counter() - start)
                 cpu[name] = min(cpu[name], cpu_seconds(used, cpu_times(spark)))
-    for name in runs:
+    for name in measured:
         twin, udf = cpu["Python twin"] / cpu[name], cpu["pandas UDF"] / cpu[name]
         print(
             f"    {name:<26}{megabytes / wall[name]:7.1f} MB/s, {megabytes / cpu[name]:7.1f} MB per CPU second, "
@@ -174,16 +199,15 @@ def in_memory(spark: SparkSession, pages: list[tuple[str, Program]], modes: list
 
 
 def contestants(
-    stored: DataFrame, pages: list[tuple[str, Program]], mode: Mode, *, compiled: bool
+    stored: DataFrame, pages: list[tuple[str, Program]], policy: Policy, *, compiled: bool
 ) -> dict[str, Callable[[], None]]:
     """Give what is measured, by name."""
-    policy = Policy(mode=mode)
-    runs = {"rows alone": sink(stored.select("text", "chunks")), "JVM": jvm(stored, policy)}
-    runs["JVM, words known"] = jvm(stored, policy, mode)
+    measured = {"rows alone": sink(stored.select("text", "chunks")), "JVM": jvm(stored, policy)}
+    measured["JVM, words known"] = jvm(stored, policy, policy.mode)
     if compiled:
-        runs["accelerator"] = jvm(stored, policy, compiled=True)
-        runs["accelerator, words known"] = jvm(stored, policy, mode, compiled=True)
-    return runs | {"Python twin": twin(pages, policy), "pandas UDF": pandas_udf(stored, policy)}
+        measured["accelerator"] = jvm(stored, policy, compiled=True)
+        measured["accelerator, words known"] = jvm(stored, policy, policy.mode, compiled=True)
+    return measured | {"Python twin": twin(pages, policy), "pandas UDF": pandas_udf(stored, policy)}
 
 
 def main() -> None:
@@ -202,14 +226,18 @@ def main() -> None:
     if arguments.jar.exists():
         accelerator.register(spark, str(arguments.jar))
     for workload in arguments.workloads.split(","):
-        pages = [(row["text"], programs(row["text"], row["keep"], workload)) for row in table]
+        later = POLICIES.get(workload)
+        write = programs if later is None else later_programs
+        pages = [(row["text"], write(row["text"], row["keep"], workload)) for row in table]
         print(f"{workload}: {len(pages)} pages", flush=True)
         stored = in_memory(spark, pages, arguments.modes.split(","), arguments.copies)
         copies = pages * arguments.copies
         size = sum(len(text.encode()) for text, _ in copies) / 1e6
-        for mode in arguments.modes.split(","):
+        modes: list[Mode] = arguments.modes.split(",") if later is None else ["strict"]
+        for mode in modes:
             print(f"  {mode}", flush=True)
-            measure(spark, contestants(stored, copies, mode, compiled=arguments.jar.exists()), size, arguments.rounds)
+            measured = contestants(stored, copies, later or Policy(mode=mode), compiled=arguments.jar.exists())
+            measure(spark, measured, size, arguments.rounds)
     spark.stop()
 
 

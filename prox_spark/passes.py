@@ -15,6 +15,7 @@ from prox_spark.errors import ConfigError, LakeError
 from prox_spark.profiles import Brought, Profile
 from prox_spark.program import Policy, readers
 from prox_spark.program.operations import Level
+from prox_spark.program.published import PUBLISHED
 
 NEAR_DUPLICATES = "near_duplicates"
 """The key of a pass under which its settings are, where no engine writes its programs."""
@@ -244,6 +245,8 @@ def _resolve(config: Config, settings: PassSettings) -> AnyPass:
     parts = (LANGUAGE, profiles.profile_fingerprint(profile), engines.fingerprint(engine))
     fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     policy = Policy(**settings.policy.model_dump(), grammar=profile.grammar)
+    if policy.mode == "reference" and policy.grammar not in ("prox", "score", *PUBLISHED):
+        raise ConfigError(f"pass {settings.name}: no executor is published for {policy.grammar}; mode must be strict")
     return Pass(settings.name, profile, engine, policy, fingerprint)
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +81,19 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not at hand (PROX_SPARK_SHARED names another place)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def refiner_cases() -> Callable[[str], list[dict[str, Any]]]:
+    """Give what reads the cases of other refiners' executors, by the name of the file: all where they are at hand."""
+    import pyarrow.parquet as pq
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        place = SHARED / "refiners" / f"{name}.parquet"
+        found: list[dict[str, Any]] = pq.read_table(place if place.is_file() else DATA / place.name).to_pylist()
+        return found
+
+    return rows
 
 
 @pytest.fixture(scope="session")

@@ -187,8 +187,15 @@ def _lines_of(operations: str, version: int) -> str:
     line = "named_struct('line', o.line_start + i, 'text', t, 'replacement', CAST(NULL AS STRING))"
     lines = f"transform(slice(split(before, '\\\\n'), o.line_start + 1, o.found), (t, i) -> {line})"
     string = "array(named_struct('line', CAST(NULL AS INT), 'text', o.source, 'replacement', coalesce(o.target, '')))"
+    on_line = "array(named_struct('line', o.line_start, 'text', o.source, 'replacement', coalesce(o.target, '')))"
+    own = "array_join(slice(split(before, '\\\\n'), coalesce(o.scope_start, 0) + 1, o.found), char(10))"
+    page = f"array(named_struct('line', o.scope_start, 'text', {own}, 'replacement', coalesce(o.target, '')))"
+    taken = (
+        f"CASE o.op WHEN 'normalize' THEN {string} WHEN 'replace_str' THEN {on_line} WHEN 'rewrite' THEN {page} "
+        f"ELSE {lines} END"
+    )
     return (
         f"SELECT doc_id, source, snapshot, url, pass_name, {version} AS version, o.op, r.line, r.text, r.replacement "
-        f"FROM ({operations}) LATERAL VIEW explode(IF(o.op = 'normalize', {string}, {lines})) AS r "
-        "WHERE o.status = 'applied' AND o.op IN ('remove_lines', 'normalize')"
+        f"FROM ({operations}) LATERAL VIEW explode({taken}) AS r "
+        "WHERE o.status = 'applied' AND o.op IN ('remove_lines', 'normalize', 'replace_str', 'rewrite')"
     )

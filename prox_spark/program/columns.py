@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from prox_spark.program import columns_edits, columns_reference, columns_scored, columns_strict, columns_words
+from prox_spark.program import (
+    columns_edits,
+    columns_published,
+    columns_reference,
+    columns_scored,
+    columns_strict,
+    columns_words,
+)
 from prox_spark.program.columns_lines import result
 from prox_spark.program.operations import Level, Mode, Policy
+from prox_spark.program.published import PUBLISHED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -96,10 +104,12 @@ def execution_sql(level: Level, policy: Policy, *, compiled: bool = False) -> st
     count = columns_words.counter(policy.mode, compiled=compiled)
     if policy.grammar == "score":
         body = columns_scored.execute(policy, count)
+    elif policy.mode == "reference" and policy.grammar in PUBLISHED:
+        body = columns_published.execute_chunks(policy, count)
     elif level == "document":
         answer = columns_strict if policy.mode == "strict" else columns_reference
         body = answer.execute_document(count)
-    elif policy.mode == "reference":
+    elif policy.mode == "reference" and policy.grammar == "prox":
         body = columns_reference.execute_chunks(count)
     else:
         strict = columns_strict if policy.grammar == "prox" else columns_edits

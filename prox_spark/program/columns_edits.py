@@ -293,7 +293,7 @@ def _edited() -> str:
     )
     parts = (
         f"named_struct('gone', {_gone()}, 'edits', {_edits()}, 'additions', {_additions()}, "
-        f"'edit_at', {_aligned(_numbers(_ALL_SPANS))}, 'addition_at', {_aligned(_numbers(_ALL_ADDED))})"
+        f"'edit_at', {aligned(_numbers(_ALL_SPANS))}, 'addition_at', {aligned(_numbers(_ALL_ADDED))})"
     )
     changed = bind({"between": gaps(), "parts": parts, "cells": _cells()}, f"array_join({texts}, '')")
     return f"CASE WHEN {_CHANGED} THEN {changed} WHEN size(ranges) > 0 THEN {removed} ELSE document.text END"
@@ -338,7 +338,7 @@ def _additions() -> str:
     return f"transform({_numbers(_ALL_ADDED)}, number -> named_struct('line', number, 'cells', {cells}))"
 
 
-def _aligned(numbers: str) -> str:
+def aligned(numbers: str) -> str:
     """Give for each line its place among `numbers`, NULL where it has none; the place before the first is left out."""
     before = "coalesce(get(numbers, place - 1), -1)"
     repeated = f"concat(array_repeat(int(NULL), number - {before} - 1), array(place))"

@@ -26,6 +26,7 @@ from prox_spark.program.operations import (
     Policy,
     Scope,
 )
+from prox_spark.program.published import PUBLISHED, execute_published
 from prox_spark.program.reference import execute_reference
 from prox_spark.program.scored import execute_scores
 from prox_spark.program.stored import read
@@ -115,7 +116,9 @@ def execute_operations(
     policy = policy or Policy()
     if policy.grammar == "score":
         return execute_scores(text, chunks, policy)
-    if policy.mode == "reference":
+    if policy.mode == "reference" and policy.grammar in PUBLISHED:
+        return execute_published(text, chunks, policy)
+    if policy.mode == "reference" and policy.grammar == "prox":
         return execute_reference(text, chunks, level)
     if level == "document":
         return _execute_document(text, chunks)

@@ -81,8 +81,18 @@ def operations(edits: DataFrame) -> DataFrame:
         F.count_distinct("doc_id").alias("documents"),
         F.coalesce(F.sum("found"), F.lit(0)).alias("found"),
         F.coalesce(F.sum("words_removed"), F.lit(0)).alias("words_removed"),
+        F.coalesce(F.sum(_words_added()), F.lit(0)).alias("words_added"),
     )
     return counted.orderBy("pass_name", "op", "status", F.desc("operations"), "reason")
+
+
+def _words_added() -> Column:
+    """Count the words that an applied operation brought in: its target's, as far as they are more than its source's."""
+    brings = (F.col("status") == "applied") & F.col("op").isin("replace_str", "add_line", "rewrite")
+    strings = [
+        F.coalesce(columns.words(F.coalesce(name, F.lit(""))), F.lit(0)) for name in ("target_str", "source_str")
+    ]
+    return F.when(brings, F.greatest(strings[0] - strings[1], F.lit(0)))
 
 
 def removed_lines(before: DataFrame, after: DataFrame) -> DataFrame:

@@ -103,7 +103,7 @@ def facts(**fields: Any) -> Facts:
             for at, low in enumerate((10, 18, 32, 56, 100))
         ],
         "operations": [
-            {**operation(op), "pass_name": name, "status": status, "operations": 40, "documents": 30}
+            {**operation(op), "pass_name": name, "status": status, "operations": 40, "documents": 30, "words_added": 7}
             for name, op, status in (("doc", "drop_doc", "applied"), ("chunk", "remove_lines", "rejected"))
         ],
         "reasons": [{"pass_name": "doc", "reason": "drop_doc", "documents": 80, "words": 9000}],

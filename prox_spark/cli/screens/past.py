@@ -128,7 +128,17 @@ def differences(options: Invocation, counts: dict[str, Any], drawn: Sequence[Sam
     there = [name for name in CHANGES if counts[name]]
     _counts(console, ("source", "snapshot"), counts["by_source"], there, total=counts)
     _listed(console, "dropped, by reason", counts["by_reason"], ("pass_name", "reason", "documents", "words"))
-    columns = ("pass_name", "op", "status", "reason", "operations", "documents", "found", "words_removed")
+    columns = (
+        "pass_name",
+        "op",
+        "status",
+        "reason",
+        "operations",
+        "documents",
+        "found",
+        "words_removed",
+        "words_added",
+    )
     _listed(console, "operations", counts["by_operation"], columns)
     for row in drawn:
         console.print()

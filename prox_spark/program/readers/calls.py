@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from prox_spark.program.operations import MAX_LINE, Operation
+from prox_spark.program.readers import ultrax
 from prox_spark.program.readers.answer import Answer, Collected, Item, answer_lines
 from prox_spark.program.readers.strings import STRING, decoded
 from prox_spark.program.stored import Readings
@@ -105,8 +107,14 @@ def _read(language: Language, text: str, answers: Sequence[Answer]) -> list[Read
     return readings
 
 
-read_ultrax = partial(_read, ULTRAX)
 read_refinex = partial(_read, REFINEX)
+
+
+def read_ultrax(text: str, answers: Sequence[Answer]) -> list[Readings]:
+    """Read each answer on its own in strict mode; the published executor takes them for one program, of the first."""
+    strict = _read(ULTRAX, text, answers)
+    published = (ultrax.read(text, answers), *(() for _ in strict[1:]))
+    return [replace(one, reference_operations=given) for one, given in zip(strict, published, strict=True)]
 
 
 def _meaning(language: Language, answer: Answer, line: str, count: int) -> Item:

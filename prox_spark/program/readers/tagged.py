@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prox_spark.program.operations import MAX_LINE, Operation
+from prox_spark.program.readers import rescraper
 from prox_spark.program.readers.answer import BLANK, Answer, Collected, Item
 from prox_spark.program.readers.strings import whole_text
 from prox_spark.program.stored import Readings
@@ -49,7 +50,10 @@ class _Said:
 def read(text: str, answers: Sequence[Answer]) -> list[Readings]:
     """Read each answer on its own."""
     count = text.count("\n") + 1
-    return [_read(answer, count) for answer in answers]
+    return [
+        replace(_read(answer, count), reference_operations=rescraper.read(text, answer.completion))
+        for answer in answers
+    ]
 
 
 def _read(answer: Answer, count: int) -> Readings:
