@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,21 @@ def _run(prepared: Path, out: Path, tokens: int) -> running.Run:
         arm="raw", corpus="c", shards=str(prepared / "corpus"), seed=1, tokens=tokens, size=TINY, judged="j",
         held_out=str(prepared / "held-out.parquet"), tokenizer=str(prepared / "tokenizer"), out=str(out), bf16=False,
     )  # fmt: skip
+
+
+def test_two_processes_share_steps_and_documents_and_both_give_what_one_gives(prepared: Path, tmp_path: Path) -> None:
+    alone = running.train(_run(prepared, tmp_path / "alone", 512))
+    together = _run(prepared, tmp_path / "together", 512).model_copy(
+        update={"workers": 2, "choices": str(prepared / "questions.parquet")}
+    )
+    (tmp_path / "run.json").write_text(together.model_dump_json(), encoding="utf-8")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    script = Path(__file__).with_name("one_of_two.py")
+    subprocess.run([*torchrun, str(script), str(tmp_path / "run.json"), str(tmp_path)], check=True)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1))
+    assert first == second == running.scores_of(together)
+    assert first["bits"]["pages"] == pytest.approx(alone["bits"]["pages"], rel=1e-4)
+    assert first["steps"] == alone["steps"] == 4 and len(first["chosen"]) == 1
 
 
 def test_a_model_that_knows_nothing_takes_the_logarithm_of_the_vocabulary_for_each_token(prepared: Path) -> None:
