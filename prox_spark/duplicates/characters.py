@@ -18,6 +18,7 @@ SEPARATOR, LETTER, SINGLE, IGNORED = 0, 1, 2, 3
 
 _UNICODE = unicodedata.ucd_3_2_0
 _ACCENTS = ((0x300, 0x36F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F))
+_SOFT_HYPHEN = 0xAD  # Unicode 3.2 still has it among the dashes
 _CODE_POINTS = 0x110000
 _UNKNOWN = 255
 
@@ -32,7 +33,7 @@ def folded(character: str, *, fold_digits: bool) -> tuple[int, str]:
     """
     code = ord(character)
     category = _UNICODE.category(character)
-    if _within(code, _ACCENTS) or category == "Cf":
+    if _within(code, _ACCENTS) or category == "Cf" or code == _SOFT_HYPHEN:
         return IGNORED, character
     if category[0] in "PSZ" or category in ("Cc", "Cs"):
         return SEPARATOR, character

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 
 def planted(text: str, similarity: float, chance: random.Random, *, words: int = 5) -> str:
@@ -11,11 +12,13 @@ def planted(text: str, similarity: float, chance: random.Random, *, words: int =
     A word that stands alone is in `words` shingles, which leave one text and are new in the other: with m words changed
     of n shingles the similarity is (n - words * m) / (n + words * m).
     """
-    parts = text.split(" ")
-    shingles = max(1, len(parts) - words + 1)
+    found = list(re.finditer(r"[^\W_]+", text))
+    shingles = max(1, len(found) - words + 1)
     changes = round(shingles * (1 - similarity) / (1 + similarity) / words)
-    if changes:
-        step = len(parts) / changes
-        for number in range(changes):
-            parts[int(number * step + step / 2)] = "".join(chance.choices("bcdfghjklmnpqrstvwz", k=9))
-    return " ".join(parts)
+    step = len(found) / max(1, changes)
+    chosen = {found[int(number * step + step / 2)].start() for number in range(changes)}
+
+    def changed(word: re.Match[str]) -> str:
+        return "".join(chance.choices("bcdfghjklmnpqrstvwz", k=9)) if word.start() in chosen else word[0]
+
+    return re.sub(r"[^\W_]+", changed, text)
