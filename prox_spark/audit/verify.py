@@ -14,16 +14,23 @@ from pyspark.sql import functions as F
 from prox_spark.audit.diff import readable
 from prox_spark.audit.retention import retention
 from prox_spark.config import IngestSettings
+from prox_spark.duplicates import TWIN
 from prox_spark.lake import ledger
+from prox_spark.lake.rows import is_of
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
+from prox_spark.pipeline import catch_up
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.conditions import causes
 from prox_spark.spark.settings import as_rows, changed
+from prox_spark.stages import near_duplicates
 from prox_spark.stages.verify import READ_BEFORE, membership, placed, reparsed, replayed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+COPIES = 1000
+"""Copies of each pass that are compared with their twins again."""
 
 UNREADABLE = re.compile(r"FAILED_READ_FILE|FileNotFoundException|ChecksumException|is not a Parquet file|CORRUPT")
 CHECKSUMS = {"parquet.page.verify-checksum.enabled": "true"}
@@ -111,6 +118,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
         *_replays(lake, chosen),
         placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
         reparsed(_read_without_texts(lake, chosen.parsed)),
+        *_similarities(lake, chosen),
     ]
     findings = reduce(lambda one, other: one.unionByName(other), [as_rows(part) for part in parts])
     counts = {row["check"]: int(row["n"]) for row in findings.groupBy("check").agg(F.count("*").alias("n")).collect()}
@@ -213,6 +221,24 @@ def _replays(lake: Lake, tables: _Tables) -> list[DataFrame]:
         findings.append(
             rows.selectExpr("'unknown_run' AS check", "doc_id AS key", "coalesce(run_id, 'NULL') AS detail")
         )
+    return findings
+
+
+def _similarities(lake: Lake, tables: _Tables) -> list[DataFrame]:
+    """Give the findings of some copies that are compared with their twins again, for each pass that dropped copies."""
+    findings, done = [], set()
+    for chain in ledger.chains(lake).values():
+        for number, pass_ in enumerate(passes := chain.passes()):
+            if pass_.near_duplicates is None or pass_.fingerprint in done:
+                continue
+            done.add(pass_.fingerprint)
+            programs = tables.parsed.where(is_of(pass_)).where(F.col("chunks")[0]["completion"].startswith("drop_doc"))
+            copies = programs.orderBy(F.xxhash64("text_sha256")).limit(COPIES).select("text_sha256", "chunks")
+            twin = F.regexp_extract(F.col("chunks")[0]["completion"], TWIN, 1)
+            needed = copies.select("text_sha256").union(copies.select(twin))
+            texts = catch_up.texts_before(lake, passes[:number]).join(needed, "text_sha256", "left_semi")
+            by_hash = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
+            findings.append(near_duplicates.misjudged(copies, by_hash, pass_, pass_.near_duplicates))
     return findings
 
 

@@ -139,7 +139,8 @@ def _write_programs(
     pairs = near_duplicates.candidates(new, known, signed)
     if settings.measure == "shingles":
         texts = catch_up.texts_before(lake, chain[:-1])
-        pairs = near_duplicates.with_similarity(pairs, texts, passes.signature_settings(settings))
+        measure = near_duplicates.by_shingles(passes.signature_settings(settings))
+        pairs = near_duplicates.with_similarity(pairs, texts, measure)
     else:
         pairs = near_duplicates.with_estimate(pairs, signed)
     copies = near_duplicates.with_root(as_rows(near_duplicates.twins(pairs, settings.threshold)))

@@ -83,13 +83,13 @@ def texts(lake: Lake, passes: tuple[AnyPass, ...], shards: int) -> tuple[DataFra
 
 
 def texts_before(lake: Lake, before: Sequence[AnyPass | PastPass]) -> DataFrame:
-    """Give `doc_id` and `text` of documents as the passes `before` another one leave them; of some that these drop too.
+    """Give `doc_id`, `text_sha256` and `text` of documents as they reach the pass behind `before`.
 
-    Verdicts edit nothing: behind them alone, a text is that of its document.
+    Verdicts edit nothing: behind them alone a text is that of its document, and documents that they drop are there too.
     """
     if all(pass_.level == "document" for pass_ in before):
-        return lake.read("documents").select("doc_id", "text")
-    return texts_after(lake, before).select("doc_id", "text")
+        return lake.read("documents").select("doc_id", "text_sha256", "text")
+    return texts_after(lake, before).select("doc_id", "text_sha256", "text")
 
 
 def texts_after(lake: Lake, passes: Sequence[AnyPass | PastPass]) -> DataFrame:

@@ -38,6 +38,7 @@ CHECKS = {
     "row": "executing the programs on the document gives the row",
     "operations": "executing the row's ops on the text before gives its text",
     "program": "a program's operations parse from its completion",
+    "similarity": "a copy is as similar to its twin as its program says",
 }
 """What is checked, by the name that a finding has."""
 

@@ -27,7 +27,7 @@ SAMPLE = Path(prox_spark.demo.__file__).parent / "data" / "c4" / "en.noclean"
 @cache
 def pages() -> tuple[str, ...]:
     """Give real pages that are long enough for a few changed words to be a small share."""
-    lines = [line for file in sorted(SAMPLE.glob("*.gz")) for line in gzip.open(file, "rt", encoding="utf-8")]
+    lines = [line for file in sorted(SAMPLE.glob("*.gz")) for line in gzip.decompress(file.read_bytes()).splitlines()]
     texts = [json.loads(line)["text"] for line in lines]
     return tuple(text for text in texts if len(text.split(" ")) >= 200)
 

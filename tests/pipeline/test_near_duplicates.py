@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F
 from support.copies import planted
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
 from prox_spark.audit.verify import verify
 from prox_spark.lake.tables import Lake
+from prox_spark.spark.settings import changed
+from prox_spark.stages import near_duplicates
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,23 +57,101 @@ def outcomes(lake: Lake) -> dict[str, tuple[str, str | None]]:
     return {row["url"]: (row["outcome"], row["reason"]) for row in rows}
 
 
-def test_the_earlier_text_stays_and_the_copy_says_whose_it_is(spark: SparkSession, tmp_path: Path) -> None:
-    one = page(1)
-    first = write(tmp_path, "a", [one, page(2), "OK"])
-    later = write(tmp_path, "b", [planted(one, 0.9, random.Random(5)), one, "!?", planted(one, 0.4, random.Random(6))])
-    lake = ingested(spark, tmp_path / "lake", [first], [later])
-    refined, applied = pipeline.run(lake, settings(exact="drop"))[0]
-    assert (refined.texts, refined.near_duplicates, refined.duplicates_saved) == (6, 1, 1)
-    assert (applied.kept, applied.dropped) == (5, 2)
-    fates = outcomes(lake)
-    assert {url for url, (fate, _) in fates.items() if fate == "dropped"} == {"b/0", "b/1"}
-    assert (fates["b/0"][1], fates["b/1"][1]) == ("drop_doc", "duplicate")
-    addresses = {row["doc_id"]: row["url"] for row in lake.read("documents").select("doc_id", "url").collect()}
-    rows = {row["url"]: row for row in lake.sql("SELECT * FROM duplicates").collect()}
-    assert {url: (addresses[row["twin"]], addresses[row["family"]]) for url, row in rows.items()} == {
-        "b/0": ("a/0", "a/0"),
-        "b/1": ("a/0", "a/0"),
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Write three files of pages; later ones repeat earlier ones, exactly, nearly, or by half, or hold no word at all."""
+    folder = tmp_path_factory.mktemp("pages")
+    chance = random.Random(5)
+    pages = [page(number) for number in range(9)]
+    nearly = [planted(text, 0.9, chance) for text in pages]
+    variants = [planted(pages[8], 0.9, chance) for _ in range(5)]
+    return (
+        write(folder, "a", [*pages[:4], "OK", ""]),
+        write(folder, "b", [*pages[4:8], nearly[1], variants[0], variants[1], "ok!"]),
+        write(
+            folder,
+            "c",
+            [nearly[4], nearly[2], planted(pages[3], 0.5, chance), *variants[2:], pages[1], nearly[1], "?!"],
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def at_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, files: tuple[str, ...]) -> Lake:
+    """Give a lake whose files came in one ingest, and that went through the pass."""
+    lake = ingested(spark, tmp_path_factory.mktemp("at-once") / "lake", files)
+    pipeline.run(lake, settings(exact="drop"))
+    return lake
+
+
+def test_the_earlier_text_stays_and_a_copy_says_whose_it_is(at_once: Lake) -> None:
+    addresses = {row["doc_id"]: row["url"] for row in at_once.read("documents").select("doc_id", "url").collect()}
+    rows = {row["url"]: row for row in at_once.sql("SELECT * FROM duplicates").collect()}
+    copies = {url: (addresses[row["twin"]], row["reason"]) for url, row in rows.items()}
+    assert copies.pop("c/6") == ("a/1", "duplicate")  # the very same text; b/4 and its exact copy are near ones
+    assert copies.pop("c/7") == copies.pop("b/4") == ("a/1", "drop_doc")
+    assert copies.pop("c/0") == ("b/0", "drop_doc") and copies.pop("c/1") == ("a/2", "drop_doc")
+    assert copies.pop("b/7") == ("a/4", "drop_doc")  # one word, written otherwise
+    stayed = {"b/5", "b/6"} - set(copies)  # within a file the order is that of the hashes of ids
+    assert copies == dict.fromkeys({"b/5", "b/6", "c/3", "c/4", "c/5"} - stayed, (*stayed, "drop_doc"))
+    assert rows["b/4"]["similarity"] == pytest.approx(0.9, abs=0.05) and rows["c/6"]["similarity"] == 1.0
+    fates = outcomes(at_once)
+    assert {url for url, (outcome, _) in fates.items() if outcome == "dropped"} == set(rows)
+    assert {addresses[row["family"]] for row in rows.values()} <= {
+        url for url, fate in fates.items() if fate[0] == "kept"
     }
-    assert rows["b/0"]["similarity"] == pytest.approx(0.9, abs=0.03)
-    assert rows["b/1"]["similarity"] == 1.0
-    assert verify(lake).findings == ()
+    counts = json.loads(at_once.read("runs").where("command = 'refine'").select("counts").collect()[0][0])
+    assert counts["near_duplicates"] == 9 and counts["duplicates_saved"] == 2 and counts["tokens_saved"] > 1000
+
+
+def test_verify_measures_copies_again(at_once: Lake) -> None:
+    assert verify(at_once).findings == ()
+    programs = at_once.read("programs").where("chunks[0].completion LIKE 'drop_doc%'").select("text_sha256", "chunks")
+    lies = F.transform(
+        "chunks", lambda c: c.withField("completion", F.regexp_replace(c["completion"], r"=0\.9", "=0.8"))
+    )
+    [past] = at_once.entries()[-1].passes.passes()
+    assert past.near_duplicates is not None
+    texts = at_once.read("documents").select("text_sha256", "text").dropDuplicates(["text_sha256"])
+    told = near_duplicates.misjudged(programs.withColumn("chunks", lies), texts, past, past.near_duplicates).collect()
+    assert told and {row["check"] for row in told} == {"similarity"}
+
+
+def test_three_ingests_and_other_partitions_give_the_same_decisions(
+    spark: SparkSession, at_once: Lake, tmp_path: Path, files: tuple[str, ...]
+) -> None:
+    def decisions(lake: Lake) -> dict[str, str]:
+        rows = lake.read("programs").selectExpr("text_sha256", "chunks[0].completion").collect()
+        return {row[0]: row[1] for row in rows}
+
+    lake = ingested(spark, tmp_path / "lake", [files[0]])
+    with changed(spark, {"spark.sql.shuffle.partitions": "5", "spark.sql.adaptive.enabled": "false"}):
+        pipeline.refine(lake, "copies", config=settings())
+        before = decisions(lake)
+        for file in files[1:]:
+            pipeline.ingest(lake, "jsonl", [file], snapshot="one")
+        pipeline.refine(lake, "copies", config=settings(exact="drop"))
+    assert before and before.items() <= decisions(lake).items()
+    assert decisions(lake) == decisions(at_once)
+
+
+def test_a_chain_of_copies_is_followed_to_the_text_that_stays(spark: SparkSession) -> None:
+    links = [(str(number), str(number - 1), 0.8) for number in range(1, 12)]
+    copies = spark.createDataFrame([*links, ("b", "a", 0.9)], "text_sha256 STRING, twin STRING, similarity DOUBLE")
+    roots = {row["text_sha256"]: row["root"] for row in near_duplicates.with_root(copies).collect()}
+    assert roots == {str(number): "0" for number in range(1, 12)} | {"b": "a"}
+
+
+def test_texts_of_one_bucket_are_compared_with_its_earliest_and_scopes_stay_apart(spark: SparkSession) -> None:
+    columns = "text_sha256 STRING, doc_id STRING, scope STRING, arrival STRUCT<file: INT, place: BIGINT>"
+    texts = [(f"{number:02d}", f"doc-{number}", "one", (0, number)) for number in range(20)]
+    new = spark.createDataFrame([*texts, ("x", "doc-x", "two", (0, 99))], columns)
+    known = spark.createDataFrame([("z", "doc-z", "one", (7, 7))], columns)
+    keys = [(row[0], [7]) for row in (*texts, ("x",), ("z",))]
+    signed = spark.createDataFrame(keys, "text_sha256 STRING, bands ARRAY<BIGINT>")
+    pairs = near_duplicates.candidates(new, known, signed).collect()
+    others: dict[str, set[str]] = {}
+    for row in pairs:
+        others.setdefault(row["text_sha256"], set()).add(row["other"])
+    assert "x" not in others and others["00"] == {"z"} and others["01"] == {"z", "00"}
+    assert others["19"] == {"z", "00", "01", "02"}
