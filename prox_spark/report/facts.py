@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from prox_spark.audit.compare import compare
+from prox_spark import passes
 from prox_spark.audit.diff import readable
 from prox_spark.audit.rows import dicts
 from prox_spark.audit.tags import tags
@@ -19,6 +20,7 @@ from prox_spark.lake.lineage import PublishedVersion, lineage
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.program.operations import OUTCOMES
+from prox_spark.report import families
 from prox_spark.spark.settings import kept
 from prox_spark.stages import diff as comparing
 
@@ -50,6 +52,8 @@ class Facts:
         reasons: Dropped documents by pass and reason.
         scores: Documents by score, for each pass that has them scored: `low`, `high`, `documents`.
         lines: The lines that were removed from most documents.
+        families: Families of near-duplicates by size; empty where no pass looks for them.
+        copies: Some of their documents, with their texts and those of their twins.
         gallery: Documents with text before and after, and their operations.
         runs: The commands up to the version: time, tokens, cost.
         against: The version beside another one, see `audit.compare.compare`; None where none was asked for.
@@ -69,6 +73,8 @@ class Facts:
     reasons: list[dict[str, Any]]
     scores: list[dict[str, Any]]
     lines: list[dict[str, Any]]
+    families: list[dict[str, Any]]
+    copies: list[dict[str, Any]]
     gallery: list[dict[str, Any]]
     runs: list[dict[str, Any]]
     against: dict[str, Any] | None = None
@@ -118,11 +124,21 @@ def gather(
             operations=_operations(lake, history),
             reasons=dicts(comparing.reasons(compared)),
             lines=dicts(comparing.removed_lines(ingested, rows).limit(LINES)),
+            **_copies(lake, history, seed),
             gallery=_gallery(compared, ingested, rows, gallery, seed),
             scores=_scores(lake, history),
             runs=_runs(lake, number),
             against=None if against is None else compare(lake, against, number, count=gallery // 2, seed=seed),
         )
+
+
+def _copies(lake: Lake, history: tuple[PublishedVersion, ...], seed: int) -> dict[str, list[dict[str, Any]]]:
+    if not any(passes.NEAR_DUPLICATES in published.passes.last for published in history):
+        return {"families": [], "copies": []}
+    rows = families.copies(lake, history)
+    with kept(rows):
+        drawn = families.examples(rows, lake.read("documents"), seed=seed, longest=LONGEST_TEXT)
+        return {"families": families.sizes(rows), "copies": drawn}
 
 
 def _executed(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:

@@ -51,6 +51,7 @@ def render(facts: Facts, ablation: Mapping[str, Any] | None = None) -> str:
         charts=drawn,
         documents=[_document(row) for row in facts.gallery],
         beside=[_beside(row) for row in facts.against["sample"]] if facts.against else [],
+        copies=[_copy(row) for row in facts.copies],
         style=markupsafe.Markup(_asset("style.css")),
         script=markupsafe.Markup(script),
         script_hash=digest,
@@ -86,6 +87,15 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 def _beside(row: ComparedRow) -> dict[str, Any]:
     """Give a document of which two versions have something else: what is only in the first, and only in the second."""
     return {**row, "title": row["url"] or row["doc_id"][:12], "blocks": blocks(row["text_a"] or "", row["text_b"])}
+
+
+def _copy(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "title": row["url"] or row["doc_id"][:12],
+        "of": row["twin_url"] or row["twin"][:12],
+        "blocks": blocks(row["twin_text"], row["text"]),
+    }
 
 
 def _cost(facts: Facts) -> dict[str, Any]:

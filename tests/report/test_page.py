@@ -50,6 +50,14 @@ def page() -> str:
     return render(facts())
 
 
+def test_copies_stand_beside_what_they_repeat_with_the_sizes_of_their_families(page: str) -> None:
+    section = page[page.index('<section id="copies"') : page.index('<section id="gallery"')]
+    assert "93% like https://a.example/" in section
+    assert re.search(r">7</td><td class=\"n\">1</td><td class=\"n\">6<", section)
+    assert "only in the copy" in section and 'class="line came"' in section and 'class="line went"' in section
+    assert 'id="copies"' not in render(facts(families=[], copies=[]))
+
+
 def test_the_page_loads_nothing_and_is_small(page: str) -> None:
     elements = Elements(page)
     assert elements.open == []

@@ -112,6 +112,18 @@ def facts(**fields: Any) -> Facts:
             {"pass_name": "edu", "low": 0.25 * at, "high": 0.25 * (at + 1), "documents": 30 - at} for at in range(12)
         ],
         "against": beside(),
+        "families": [{"size": 2, "families": 30, "documents": 30}, {"size": 7, "families": 1, "documents": 6}],
+        "copies": [
+            {
+                "doc_id": "c" * 64,
+                "url": None,
+                "twin": "d" * 64,
+                "twin_url": f"https://a.example/{HOSTILE}",
+                "similarity": 0.93,
+                "text": f"A page that was copied.\nIts end. {HOSTILE}",
+                "twin_text": "A page that was copied.\nThe end.",
+            }
+        ],
         "gallery": gallery,
         "runs": [
             {
