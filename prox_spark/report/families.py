@@ -35,7 +35,7 @@ def copies(lake: Lake, history: Sequence[PublishedVersion]) -> DataFrame:
 
 
 def sizes(rows: DataFrame) -> list[dict[str, Any]]:
-    """Count families by size, the document that stayed among them: `size`, `families`, `documents` that were dropped."""
+    """Count families by `size`, the one that stayed among them: `families`, and `documents` that were dropped."""
     family = rows.groupBy("family").agg(F.count(F.lit(1)).alias("dropped"))
     counted = family.groupBy((F.col("dropped") + 1).alias("size")).agg(
         F.count(F.lit(1)).alias("families"), F.sum("dropped").alias("documents")

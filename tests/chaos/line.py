@@ -1,6 +1,6 @@
 """One process that takes a corpus through the whole line, and says what the lake holds: what the fault tests kill.
 
-python tests/chaos/line.py LAKE PAGES ANSWERS [ingest|run]
+python tests/chaos/line.py LAKE PAGES ANSWERS [ingest|run|copies]
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from prox_spark import config as configuration
 from prox_spark.audit.verify import verify
 
 UNSTABLE = ("run_id", "ingest_run_id", "generated_at")
-KEYS = {"documents": "doc_id", "corpus": "doc_id", "programs": "text_sha256", "quarantine": "record_id"}
+COPIES = (
+    "passes=[{name: copies, kind: near_duplicates}, {name: doc, profile: tiny-doc}, {name: chunk, profile: tiny-chunk}]"
+)
+"""All of the line behind a pass that drops copies."""
+KEYS = {
+    "signatures": "text_sha256",
+    "documents": "doc_id",
+    "corpus": "doc_id",
+    "programs": "text_sha256",
+    "quarantine": "record_id",
+}
 
 
 def digest(lake: Lake) -> dict[str, object]:
@@ -32,18 +42,17 @@ def digest(lake: Lake) -> dict[str, object]:
 
 
 def main(location: str, pages: str, answers: str, what: str = "all") -> None:
-    config = configuration.load(
-        overrides=["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=20"]
-    )
+    overrides = ["engine.kind=scripted", f"engine.answers={json.dumps(answers)}", "refine.wave_texts=20"]
+    config = configuration.load(overrides=overrides + [COPIES] * (what == "copies"))
     spark = session(brief=True, spark_master="local[2,2]", spark_driver_memory="1g")
     print("ready", flush=True)
     lake = Lake.open(spark, location)
-    if what in ("all", "ingest"):
+    if what in ("all", "copies", "ingest"):
         pipeline.ingest(lake, "jsonl", [pages], snapshot="one", settings=config.ingest)
-    if what in ("all", "run"):
+    if what in ("all", "copies", "run"):
         pipeline.run(lake, config)
     print("done", flush=True)
-    print(json.dumps(digest(lake)) if what == "all" else "{}", flush=True)
+    print(json.dumps(digest(lake)) if what in ("all", "copies") else "{}", flush=True)
     spark.stop()
 
 

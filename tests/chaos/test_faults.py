@@ -111,6 +111,22 @@ def undisturbed(corpus: tuple[str, str], tmp_path_factory: pytest.TempPathFactor
     return digest(out), time.monotonic() - command.started
 
 
+@slow
+def test_a_pass_that_drops_copies_decides_the_same_whatever_is_killed(corpus: tuple[str, str], tmp_path: Path) -> None:
+    code, out, err = Command(tmp_path / "undisturbed", corpus, "copies").wait()
+    assert code == 0, err
+    expected, chance = digest(out), random.Random(SEED)
+    assert expected["verified"] == [] and expected["signatures"]["rows"] == PAGES
+    for victim in VICTIMS * 2:
+        command = Command(tmp_path / "lake", corpus, "copies")
+        time.sleep(chance.uniform(0, 25))
+        command.kill(victim)
+        command.end()
+    code, out, err = Command(tmp_path / "lake", corpus, "copies").wait()
+    assert code == 0, err
+    assert digest(out) == expected, f"seed {SEED}"
+
+
 def digest(out: str) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
     return value

@@ -59,7 +59,7 @@ def outcomes(lake: Lake) -> dict[str, tuple[str, str | None]]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Write three files of pages; later ones repeat earlier ones, exactly, nearly, or by half, or hold no word at all."""
+    """Write three files of pages; later ones repeat earlier ones, exactly, nearly or by half, or hold no word."""
     folder = tmp_path_factory.mktemp("pages")
     chance = random.Random(5)
     pages = [page(number) for number in range(9)]
@@ -101,7 +101,7 @@ def test_the_earlier_text_stays_and_a_copy_says_whose_it_is(at_once: Lake) -> No
         url for url, fate in fates.items() if fate[0] == "kept"
     }
     counts = json.loads(at_once.read("runs").where("command = 'refine'").select("counts").collect()[0][0])
-    assert counts["near_duplicates"] == 9 and counts["duplicates_saved"] == 2 and counts["tokens_saved"] > 1000
+    assert counts["near_duplicates"] == 8 and counts["duplicates_saved"] == 2 and counts["tokens_saved"] > 1000
 
 
 def test_verify_measures_copies_again(at_once: Lake) -> None:
@@ -110,7 +110,7 @@ def test_verify_measures_copies_again(at_once: Lake) -> None:
     lies = F.transform(
         "chunks", lambda c: c.withField("completion", F.regexp_replace(c["completion"], r"=0\.9", "=0.8"))
     )
-    [past] = at_once.entries()[-1].passes.passes()
+    [past] = max((entry.passes for entry in at_once.entries()), key=len).passes()
     assert past.near_duplicates is not None
     texts = at_once.read("documents").select("text_sha256", "text").dropDuplicates(["text_sha256"])
     told = near_duplicates.misjudged(programs.withColumn("chunks", lies), texts, past, past.near_duplicates).collect()
