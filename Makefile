@@ -14,7 +14,7 @@ PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos fuzz test-vllm chromium \
-        databricks mosaicml bench-apply bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger evidence \
+        databricks mosaicml bench-apply bench-duplicates bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger evidence \
         accelerator wheel docs release clean
 
 help:  ## list the commands
@@ -91,6 +91,9 @@ mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests re
 
 bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF
 	@$(BIN)/python benchmarks/bench_apply.py
+
+bench-duplicates: $(VENV)/.installed-dev  ## near-duplicates: signatures beside datasketch, copies found, growth of the pass
+	@$(BIN)/python benchmarks/bench_duplicates.py
 
 bench-gpu: $(VENV)/.installed  ## tokens a second on a GPU: vLLM alone, prox-spark refine, transformers; needs vLLM
 	@$(BIN)/python benchmarks/bench_gpu.py

@@ -107,8 +107,7 @@ def varied(size: int) -> Iterator[str]:
             return
         text = last
         if number % 10 or not last:
-            salt = f"{number:x}"
-            text = WORD.sub(lambda word, salt=salt: word[0][:3] + salt, chance.choice(texts))
+            text = WORD.sub(rf"\g<0>{number:x}", chance.choice(texts))
             last = text
         else:
             text = planted(last, 0.9, chance)

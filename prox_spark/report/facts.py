@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from prox_spark.audit.compare import compare
 from prox_spark import passes
+from prox_spark.audit.compare import compare
 from prox_spark.audit.diff import readable
 from prox_spark.audit.rows import dicts
 from prox_spark.audit.tags import tags
