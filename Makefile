@@ -140,7 +140,7 @@ release: $(RELEASE)/.installed  ## wheel and sdist in dist/release, checked, and
 	@ls -l dist/release
 
 clean:  ## remove the environments and everything that was built
-	rm -rf $(VENV) $(VLLM) $(OLDEST) $(DOCS) $(RELEASE) build dist demo-lake
+	rm -rf $(VENV) $(VLLM) $(OLDEST) $(DOCS) $(RELEASE) build dist demo-lake demo-lake.html
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:

@@ -64,10 +64,17 @@ def test_the_demo_counts_what_each_pass_did(first_demo: Any) -> None:
     assert 0 < chunk["words_after"] < chunk["words_before"] == doc["words_after"] < doc["words_before"]
 
 
+def test_the_demo_leaves_a_report_beside_its_lake(first_demo: Any, demo_lake: Path) -> None:
+    assert first_demo["report"] == f"{demo_lake}.html"
+    assert first_demo["example"]["url"].split("/")[2] in Path(first_demo["report"]).read_text("utf-8")
+
+
 def test_the_demo_a_second_time_does_nothing_and_shows_the_same(terminal: Terminal, first_demo: Any) -> None:
     shown = terminal("demo")
     assert "Nothing new to do" in shown
     assert first_demo["example"]["url"] in shown
+    assert shown.splitlines()[-2].endswith(first_demo["report"])
+    assert "prox-spark try FILE" in shown.splitlines()[-1]
     for numbers in first_demo["passes"]:
         assert f"{numbers['words_after']:,}" in shown
     for command in first_demo["commands"]:

@@ -10,6 +10,7 @@ import typer
 from prox_spark.cli.commands.root import app
 from prox_spark.cli.invocation import Invocation, own_interrupts, with_options
 from prox_spark.cli.screens import line as screens
+from prox_spark.errors import UserError
 
 DEMO_LAKE = "demo-lake"
 
@@ -20,18 +21,30 @@ def demo(options: Invocation) -> None:
     """Refine a small sample of real web pages and show what became of them.
 
     The sample (193 pages, 0.6 MB) ships with the package. The lake goes to ./demo-lake unless --lake names another
-    place; a second run finds nothing new to do and shows the same.
+    place, its report to a file beside it, which opens by itself where there is a desktop. A second run finds nothing new
+    to do and shows the same.
 
     [dim]prox-spark demo[/dim]
     [dim]prox-spark demo --lake /tmp/demo[/dim]
     """
     from prox_spark import demo as sample
-    from prox_spark.cli.screens.demo import show
+    from prox_spark.cli.screens.demo import open_report, report_file, show
 
     config = options.config().model_copy(update={"lake": options.lake or DEMO_LAKE})
     with options.open(config, brief=True) as (lake, progress):
+        from prox_spark.report import report as write
+
         shown = sample.build(lake, config, progress=progress)
-    show(options, shown)
+        report = report_file(config.lake)
+        with progress.waiting("writing the report"):
+            page = write(lake)
+        try:
+            report.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot write {report}: {error.strerror}") from error
+    show(options, shown, report)
+    if not options.json:
+        open_report(report)
 
 
 @app.command("try")

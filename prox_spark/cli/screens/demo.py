@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import webbrowser
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from rich.text import Text
 from prox_spark.cli.screens import OUTCOME_STYLES, print_json
 from prox_spark.cli.screens.differences import difference
 from prox_spark.cli.screens.line import sum_of
+from prox_spark.lake.location import is_uri
 from prox_spark.program.characters import visible
 
 if TYPE_CHECKING:
@@ -30,10 +32,10 @@ if TYPE_CHECKING:
 WIDTH = 100
 
 
-def show(options: Invocation, demo: Demo) -> None:
+def show(options: Invocation, demo: Demo, report: Path) -> None:
     """Print the demo's last screen, or its JSON."""
     if options.json:
-        return print_json(_json(demo))
+        return print_json({**_json(demo), "report": str(report)})
     console = options.console()
     console.width = min(console.width, WIDTH)
     for summary in demo.ingested:
@@ -53,7 +55,30 @@ def show(options: Invocation, demo: Demo) -> None:
         console.print(Text("\n" * bool(number) + f"# {tells}", style="dim"))
         # The terminal may break a long line, this program must not: the command is there to be pasted.
         console.print(Text(line, style="bold cyan"), soft_wrap=True)
+    console.print()
+    console.print(Text.assemble("All of it on one page, to open in a browser: ", (str(report), "bold")), soft_wrap=True)
+    own = Text.assemble(
+        "A file of your own: ", (f"{program_name()} try FILE", "bold cyan"), " shows it before and after, "
+    )
+    console.print(own + Text("in seconds and without Spark."), soft_wrap=True)
     return None
+
+
+def report_file(lake: str) -> Path:
+    """Name the file of a lake's report: beside its folder; in the working folder, for a lake elsewhere.
+
+    >>> report_file("demo-lake").name, report_file("s3://bucket/demo").name, report_file("main.demo").name
+    ('demo-lake.html', 'demo.html', 'main.demo.html')
+    """
+    place = Path(Path(lake).name) if is_uri(lake) else Path(lake).expanduser()
+    return place.with_name(f"{place.name}.html").absolute()
+
+
+def open_report(report: Path) -> None:
+    """Open a report in the browser of a desktop; where the screen is a file or there is no desktop, do nothing."""
+    has_desktop = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.stdout.isatty() and has_desktop:
+        webbrowser.open(report.as_uri())
 
 
 def _passes(demo: Demo) -> Table:
