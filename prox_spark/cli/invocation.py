@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from prox_spark.cli.progress import Reporter
     from prox_spark.config import Config
+    from prox_spark.lake.direct import DirectLake
     from prox_spark.lake.reading import ReadableLake
     from prox_spark.lake.tables import Lake
 
@@ -154,21 +155,29 @@ class Invocation:
                         spark.stop()
 
     def ask(self, config: Config, question: Callable[[ReadableLake], Answered]) -> Answered:
-        """Ask the lake something: without Spark where that surely gives the same answer, else in a Spark session.
+        """Ask the lake something: without Spark where that surely gives the same answer, else in a Spark session."""
+        answered = self.ask_directly(config, lambda lake: [question(lake)])
+        if answered is not None:
+            return answered[0]
+        with self.open(config, reads=True, brief=True) as (lake, _):
+            return question(lake)
 
-        A lake in a folder is read directly, in a second, unless a session is there already or its own are set.
+    def ask_directly(self, config: Config, question: Callable[[DirectLake], Answered]) -> Answered | None:
+        """Ask a lake in a folder without Spark, in a second; None where Spark has to be asked.
+
+        It has where a session is there already, or has settings of its own for SQL, or reads what nobody else does.
         """
         from prox_spark.lake.direct import DirectLake, OnlySparkError
         from prox_spark.spark.session import is_to_start
 
-        if is_to_start(os.environ) and not any(key.startswith("spark.sql.") for key in config.spark):
-            try:
-                with own_interrupts():
-                    return question(DirectLake(config.lake))
-            except OnlySparkError as reason:
-                logger.info("Spark reads the lake: %s", reason)
-        with self.open(config, reads=True, brief=True) as (lake, _):
-            return question(lake)
+        if not is_to_start(os.environ) or any(key.startswith("spark.sql.") for key in config.spark):
+            return None
+        try:
+            with own_interrupts():
+                return question(DirectLake(config.lake))
+        except OnlySparkError as reason:
+            logger.info("Spark reads the lake: %s", reason)
+            return None
 
 
 def was_interrupted(error: BaseException) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from itertools import chain, islice, pairwise
+from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import (
     AnalysisException,
@@ -26,7 +29,11 @@ from prox_spark.spark.conditions import causes
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from prox_spark.lake.direct import DirectLake
     from prox_spark.lake.tables import Lake
+
+JSON_KINDS = ("string", "int32", "int64", "decimal128(38, 0)")
+"""Arrow's types whose JSON is the same whoever writes it; the last is that of DuckDB's sums."""
 
 MISTAKES = (
     AnalysisException,
@@ -68,6 +75,46 @@ def ask(lake: Lake, query: str) -> Answer:
         rows = _json_rows(frame.toDF(*columns))
         first = list(islice(rows, 1))
     return Answer(columns, _guarded(chain(first, rows)))
+
+
+def ask_directly(lake: DirectLake, query: str, *, shown: int | None) -> Answer:
+    """Ask one statement without Spark.
+
+    Args:
+        lake: The lake.
+        query: The statement.
+        shown: How many rows the user will see; None is all.
+
+    Raises:
+        OnlySparkError: Its answer is not surely the one that Spark would give.
+    """
+    from prox_spark.lake.direct import OnlySparkError, else_spark
+
+    with else_spark():
+        from prox_spark.lake.proven import proven
+
+        known = proven(query.strip().rstrip(";"), lake.kinds)
+        table = lake.answer(known.query)
+        if not all(str(kind) in JSON_KINDS for kind in table.schema.types):
+            raise OnlySparkError("the answer has values that Spark writes in its own way")
+        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        keys = [tuple(row[place] for place in known.keys) for row in rows]
+        if known.keys and any(key == following for key, following in pairwise(keys)):
+            raise OnlySparkError("rows are alike in what they are ordered by")
+        rows = rows[: known.limit]
+        if not known.ordered and shown is not None and len(rows) > shown:
+            raise OnlySparkError("only some rows are shown, and they have no order")
+        return Answer(known.names, iter([_json_row(known.names, row) for row in rows]))
+
+
+def _json_row(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Write a row as Spark does: without spaces, what is no letter escaped in capitals."""
+    # DuckDB's sums are wider than Spark's, which fail where a number does not fit.
+    values = [int(value) if isinstance(value, Decimal) else value for value in values]
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        raise ValueError("a sum is too large")
+    line = json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False, separators=(",", ":"))
+    return re.sub(r"\\\\|\\u[0-9a-f]{4}", lambda escape: escape[0][:2] + escape[0][2:].upper(), line)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

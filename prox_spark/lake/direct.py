@@ -38,6 +38,10 @@ VIEWS = ("versions", "refined", "edits", "removed")
 """The views whose queries are known to mean the same to DuckDB."""
 
 
+KINDS = {"VARCHAR": "text", "INTEGER": "number", "BIGINT": "number"}
+"""DuckDB's types as `proven` tells them apart."""
+
+
 class OnlySparkError(Exception):
     """Ask Spark: this cannot be read without it, or not surely to the same rows."""
 
@@ -140,6 +144,15 @@ class DirectLake:
         with else_spark():
             statement = dialect.written(query, self._relation)
             return self._connection.sql(statement).to_arrow_table()
+
+    def kinds(self, table: str, version: int | None) -> dict[str, str]:
+        """Give the columns of a table or view, each `text`, `number` or `other`."""
+        from prox_spark.lake import dialect
+
+        at = "" if version is None else f" VERSION AS OF {version}"
+        with else_spark():
+            about = self._connection.sql(dialect.written(dialect.read(f"SELECT * FROM {table}{at}"), self._relation))
+        return {name: KINDS.get(str(kind), "other") for name, kind in zip(about.columns, about.types, strict=True)}
 
     # -- below: how it is done ---------------------------------------------------------------------------------------
 

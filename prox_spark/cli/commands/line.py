@@ -21,8 +21,8 @@ def demo(options: Invocation) -> None:
     """Refine a small sample of real web pages and show what became of them.
 
     The sample (193 pages, 0.6 MB) ships with the package. The lake goes to ./demo-lake unless --lake names another
-    place, its report to a file beside it, which opens where there is a desktop. A second run finds nothing new to do and
-    shows the same.
+    place, its report to a file beside it, which opens where there is a desktop. A second run finds nothing new to do
+    and shows the same.
 
     [dim]prox-spark demo[/dim]
     [dim]prox-spark demo --lake /tmp/demo[/dim]

@@ -153,9 +153,14 @@ def sql(
     text = sys.stdin.read() if query == "-" else query
     if not text.strip().rstrip(";").strip():
         raise UserError("the query is empty; give one SQL statement, or - to read it from stdin")
+    from prox_spark.cli import queries
+
     config = options.config()
+    shown = None if options.json else limit
+    known = options.ask_directly(config, lambda lake: queries.ask_directly(lake, text, shown=shown))
+    if known is not None:
+        return screens.answer(options, known, limit)
     with options.open(config, reads=True, brief=True) as (lake, progress):
-        from prox_spark.cli import queries
         from prox_spark.lake.functions import register_functions
 
         with progress.waiting("asking"):
@@ -163,4 +168,4 @@ def sql(
                 register_functions(lake.spark)
             answer = queries.ask(lake, text)
         progress.close()  # the rows are fetched while they are printed
-        screens.answer(options, answer, limit)
+        return screens.answer(options, answer, limit)
