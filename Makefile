@@ -92,6 +92,9 @@ mosaicml: $(VENV)/.installed-dev  ## MosaicML Streaming, with which the tests re
 bench-apply: $(VENV)/.installed  ## executing programs in MB a second and core, beside the Python twin and a pandas UDF
 	@$(BIN)/python benchmarks/bench_apply.py
 
+bench-cli: $(VENV)/.installed-dev  ## history, show and sql on the demo's lake, read directly and by Spark
+	@$(BIN)/python benchmarks/bench_cli.py
+
 bench-duplicates: $(VENV)/.installed-dev  ## near-duplicates: signatures beside datasketch, copies found, growth of the pass
 	@$(BIN)/python benchmarks/bench_duplicates.py
 
