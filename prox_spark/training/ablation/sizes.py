@@ -47,7 +47,7 @@ class ModelSize(Section):
 
 SIZES: dict[str, ModelSize] = {
     "nano": ModelSize(
-        vocabulary=4096, width=192, feed=512, layers=4, context=256, tokens=2_000_000, batch=8, rate=3e-3
+        vocabulary=4096, width=192, feed=512, layers=4, context=256, tokens=2_000_000, batch=4, rate=3e-3
     ),
     "small": ModelSize(
         vocabulary=8192, width=384, feed=1024, layers=8, context=512, tokens=350_000_000, batch=64, rate=2e-3
