@@ -117,7 +117,7 @@ def _verify(lake: Lake, number: int, sample: int | None, seed: int, limit: int) 
         membership(tables.rows.select("doc_id"), _expected(lake, number, tables.documents)),
         *_replays(lake, chosen),
         placed(chosen.documents, ledger.shards(lake, default=IngestSettings().shards)),
-        reparsed(_read_without_texts(lake, chosen.parsed)),
+        reparsed(chosen.parsed),
         *_similarities(lake, chosen),
     ]
     findings = reduce(lambda one, other: one.unionByName(other), [as_rows(part) for part in parts])
@@ -169,14 +169,6 @@ def _readable_alone(lake: Lake, programs: DataFrame) -> DataFrame:
     ]
     others = lake.read("runs").select(*of_pass).where("grammar IS NOT NULL").drop("grammar").distinct()
     return programs.join(F.broadcast(others), ["pass_name", "fingerprint"], "left_anti")
-
-
-def _read_without_texts(lake: Lake, programs: DataFrame) -> DataFrame:
-    """Leave out programs in grammars that are read with the text and the windows at hand, which are not stored."""
-    grammar = "get_json_object(conf, '$.pass.policy.grammar')"
-    others = lake.read("runs").where(f"{grammar} IS NOT NULL")
-    fingerprints = others.selectExpr("get_json_object(conf, '$.pass.fingerprint') AS fingerprint").distinct()
-    return programs.join(F.broadcast(fingerprints), "fingerprint", "left_anti")
 
 
 def _is_newest(lake: Lake, number: int) -> bool:

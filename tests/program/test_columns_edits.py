@@ -39,7 +39,7 @@ POLICIES = [
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.insert)
 def test_random_programs_give_the_same_in_both_executors(spark: SparkSession, policy: Policy) -> None:
     chance = random.Random(2026)
-    cases = [random_case(chance) for _ in range(1500)]
+    cases = [random_case(chance) for _ in range(800)]
     assert disagreements(spark, cases, level="chunk", policy=policy)[:1] == []
     fates = {
         (fate.operation.op, fate.reason)
@@ -52,10 +52,17 @@ def test_random_programs_give_the_same_in_both_executors(spark: SparkSession, po
 def test_the_operations_that_were_applied_give_the_text_again(spark: SparkSession) -> None:
     policy = POLICIES[1]
     chance = random.Random(7)
-    cases = [random_case(chance) for _ in range(400)]
+    cases = [random_case(chance) for _ in range(200)]
     executed = columns.execute("text", "chunks", policy=policy).alias("executed")
     again = columns.apply_program("text", "executed.ops", policy=policy).alias("again")
     rows = [(text, [chunk_row(chunk) for chunk in chunks]) for text, chunks in cases]
     frame = spark.createDataFrame(rows, StructType(CASES.fields[1:]))
     left = frame.select("text", executed).select(again, F.col("executed.text").alias("expected"))
     assert left.where("NOT again <=> expected").collect() == []
+
+
+@pytest.mark.usefixtures("loaded_accelerator")
+def test_the_accelerator_leaves_the_programs_of_other_grammars_to_the_expressions(spark: SparkSession) -> None:
+    chance = random.Random(11)
+    cases = [random_case(chance) for _ in range(100)]
+    assert disagreements(spark, cases, level="chunk", policy=POLICIES[1], compiled=True) == []
