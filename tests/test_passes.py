@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from prox_spark import config as configuration
 from prox_spark.errors import ConfigError, LakeError
 from prox_spark.passes import Chain, resolve, up_to
+from prox_spark.program import Policy
 
 
 def test_a_chain_is_written_as_lakes_of_version_0_1_0_have_it_and_read_back() -> None:
@@ -64,3 +66,20 @@ def test_only_the_language_of_prox_can_be_forced() -> None:
     config = configuration.load(overrides=["passes=[{name: a, profile: score-doc, constrain: true}]"])
     with pytest.raises(ConfigError, match="constrain is for the language of ProX"):
         resolve(config)
+
+
+def test_reference_mode_is_refused_where_no_executor_is_published(tmp_path: Path) -> None:
+    for name in ("system.txt", "answers.jsonl"):
+        (tmp_path / name).write_text("{}")
+    brought = f"system_file: '{tmp_path}/system.txt'"
+    passes = f"passes=[{{name: a, profile: refinex, {brought}, policy: {{mode: reference}}}}]"
+    with pytest.raises(ConfigError, match="pass a: no executor is published for refinex; mode must be strict"):
+        resolve(
+            configuration.load(overrides=["engine.kind=scripted", f"engine.answers={tmp_path}/answers.jsonl", passes])
+        )
+
+
+def test_a_policy_is_recorded_as_before_where_nothing_newer_is_set() -> None:
+    names = ["mode", "min_source_chars", "max_matches", "max_growth", "max_rejected_share", "min_words"]
+    assert list(Policy().key()) == [*names, "min_kept_share"]
+    assert Policy(**Policy(grammar="ultrax", insert="accept").key()) == Policy(grammar="ultrax", insert="accept")
