@@ -39,8 +39,8 @@ def compare(
         seed: Another number draws others.
 
     Returns:
-        `a`, `b` (each with `version`, `passes`, and `documents` and `words` that are left), `documents`, `differing`
-        and `words` (as ingested), `fates` (a row for each pair of what `a` and `b` made of documents, see
+        `a`, `b` (each with `version`, `passes`, its documents by fate, and the `words` that are left), `documents`,
+        `differing` and `words` (as ingested), `fates` (a row for each pair of what `a` and `b` made of documents, see
         `stages.sides.table`), `by_source`, and `sample` (`ComparedRow`).
 
     Raises:
