@@ -82,4 +82,8 @@ def test_reference_mode_is_refused_where_no_executor_is_published(tmp_path: Path
 def test_a_policy_is_recorded_as_before_where_nothing_newer_is_set() -> None:
     names = ["mode", "min_source_chars", "max_matches", "max_growth", "max_rejected_share", "min_words"]
     assert list(Policy().key()) == [*names, "min_kept_share"]
-    assert Policy(**Policy(grammar="ultrax", insert="accept").key()) == Policy(grammar="ultrax", insert="accept")
+    changed = Policy(grammar="ultrax", insert="accept").key()
+    assert {name: changed[name] for name in changed if name not in Policy().key()} == {
+        "grammar": "ultrax",
+        "insert": "accept",
+    }
