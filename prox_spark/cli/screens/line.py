@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prox_spark.cli.screens import OUTCOME_STYLES, print_json
+from prox_spark.passes import NEAR_DUPLICATES
 from prox_spark.program.characters import visible
 from prox_spark.report.numbers import duration
 
@@ -74,6 +75,8 @@ def planned(options: Invocation, plan: Plan) -> None:
         return console.print(f"plan {plan.pass_name}: nothing to do, every text has its program")
     duplicates = f", {plan.duplicates_saved:,} more documents are copies of them" if plan.duplicates_saved else ""
     console.print(f"plan {plan.pass_name} ({plan.engine}): {plan.texts:,} texts to do{duplicates}")
+    if plan.engine == NEAR_DUPLICATES:
+        return console.print("  no model is asked")
     console.print(f"  {plan.prompt_tokens:,} tokens in, {plan.output_tokens:,} out")
     console.print(f"  {duration(plan.seconds)} at {plan.tokens_per_second:,.0f} tokens/s with {plan.engines} at work")
     hours = f"{plan.gpu_hours:.2f} GPU hours" if plan.gpu_hours else f"{plan.engine_hours:.2f} hours, no GPU"
@@ -94,6 +97,11 @@ def refine_line(summary: RefineSummary) -> str:
     """Say in one line what a refine did."""
     if summary.texts == 0:
         return f"refine {summary.pass_name}: nothing to do, every text has its program"
+    if summary.engine == NEAR_DUPLICATES:
+        return (
+            f"refine {summary.pass_name}: {summary.texts:,} texts, {summary.near_duplicates:,} repeat an earlier one, "
+            f"about {summary.tokens_saved:,} tokens less for later passes ({duration(summary.seconds)})"
+        )
     rate = (summary.prompt_tokens + summary.output_tokens) / summary.seconds if summary.seconds else 0.0
     failed = f", {summary.errors:,} failed" if summary.errors else ""
     return (

@@ -45,6 +45,14 @@ def test_refine_and_apply_are_a_line_each(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_a_pass_that_finds_copies_says_what_it_spares(capsys: pytest.CaptureFixture[str]) -> None:
+    found = replace(REFINED, pass_name="copies", engine="near_duplicates", near_duplicates=90, tokens_saved=90_000)
+    screens.refined(PEOPLE, found)
+    assert capsys.readouterr().out.strip() == (
+        "refine copies: 1,190 texts, 90 repeat an earlier one, about 90,000 tokens less for later passes (10 s)"
+    )
+
+
 def test_a_run_with_nothing_to_do_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     nothing = RefineSummary("r", "doc", 0, 0, 0, 0, 0, seconds=1.0)
     unchanged = ApplySummary("r", "doc", None, 10, 0, 0, 0, 2, 50, 50, seconds=1.0)
