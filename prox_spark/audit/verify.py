@@ -23,7 +23,7 @@ from prox_spark.pipeline import catch_up
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.spark.conditions import causes
 from prox_spark.spark.settings import as_rows, changed
-from prox_spark.stages import near_duplicates
+from prox_spark.stages import similarity
 from prox_spark.stages.verify import READ_BEFORE, membership, placed, reparsed, replayed
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _similarities(lake: Lake, tables: _Tables) -> list[DataFrame]:
             needed = copies.select("text_sha256").union(copies.select(twin))
             texts = catch_up.texts_before(lake, passes[:number]).join(needed, "text_sha256", "left_semi")
             by_hash = texts.select("text_sha256", "text").dropDuplicates(["text_sha256"])
-            findings.append(near_duplicates.misjudged(copies, by_hash, pass_, pass_.near_duplicates))
+            findings.append(similarity.misjudged(copies, by_hash, pass_, pass_.near_duplicates))
     return findings
 
 

@@ -20,7 +20,7 @@ from prox_spark.pipeline import catch_up
 from prox_spark.pipeline._summary import RefineSummary
 from prox_spark.pipeline.progress import Progress, tell
 from prox_spark.spark.settings import as_rows, kept, observed
-from prox_spark.stages import near_duplicates
+from prox_spark.stages import near_duplicates, similarity
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -139,10 +139,10 @@ def _write_programs(
     pairs = near_duplicates.candidates(new, known, signed)
     if settings.measure == "shingles":
         texts = catch_up.texts_before(lake, chain[:-1])
-        measure = near_duplicates.by_shingles(passes.signature_settings(settings))
-        pairs = near_duplicates.with_similarity(pairs, texts, measure)
+        measure = similarity.by_shingles(passes.signature_settings(settings))
+        pairs = similarity.with_similarity(pairs, texts, measure)
     else:
-        pairs = near_duplicates.with_estimate(pairs, signed)
+        pairs = similarity.with_estimate(pairs, signed)
     copies = near_duplicates.with_root(as_rows(near_duplicates.twins(pairs, settings.threshold)))
     measured = new.join(signed.select("text_sha256", "characters"), "text_sha256")
     programs = near_duplicates.programs(measured, known, copies, pass_, run_id=run.run_id)

@@ -17,7 +17,7 @@ from prox_spark import pipeline
 from prox_spark.audit.verify import verify
 from prox_spark.lake.tables import Lake
 from prox_spark.spark.settings import changed
-from prox_spark.stages import near_duplicates
+from prox_spark.stages import near_duplicates, similarity
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -113,7 +113,7 @@ def test_verify_measures_copies_again(at_once: Lake) -> None:
     [past] = max((entry.passes for entry in at_once.entries()), key=len).passes()
     assert past.near_duplicates is not None
     texts = at_once.read("documents").select("text_sha256", "text").dropDuplicates(["text_sha256"])
-    told = near_duplicates.misjudged(programs.withColumn("chunks", lies), texts, past, past.near_duplicates).collect()
+    told = similarity.misjudged(programs.withColumn("chunks", lies), texts, past, past.near_duplicates).collect()
     assert told and {row["check"] for row in told} == {"similarity"}
 
 
