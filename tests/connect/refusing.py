@@ -26,6 +26,7 @@ from prox_spark.errors import RunError
 from prox_spark.pipeline import apply, ingest, refine
 from prox_spark.report import report
 
+COPIES = "passes=[{name: copies, kind: near_duplicates}]"
 DOCUMENTED = (
     "spark.databricks.execution.timeout",
     "spark.sql.ansi.enabled",
@@ -87,6 +88,7 @@ def main() -> None:
         "report": len(report(lake, None, gallery=1)) > 1000,
         "edits": lake.sql("SELECT count(*) AS n FROM edits").collect()[0]["n"],
         "forgotten": forgotten,
+        "copies": refine(lake, "copies", config=load(overrides=[COPIES])).near_duplicates,
         "refusals": sorted(set(refusals)),
     }
     print(json.dumps(told))

@@ -97,5 +97,5 @@ def test_the_steps_without_a_model_need_nothing_that_serverless_refuses(address:
     assert told.pop("edits") >= 0
     assert told == {
         "documents": 5, "texts": 5, "version": 1, "versions": [0, 1], "verified": True, "diff": 5, "compared": 5,
-        "report": True,
+        "report": True, "copies": 4,  # all pages but one: digits count as the same
     }  # fmt: skip
