@@ -3,7 +3,7 @@
 The lambda variables, beside `document` and those of `columns_lines`:
 
     page                every chunk with its operations and what is known of them; the lines of the text, NULL when no
-                        program touches one; its words, where a target must be made of them
+                        program touches one; the words that it lacks and targets hold
     scope               the chunk's first and last line
     checked_operations  each operation with the reason for which it is refused on its own, and the place of its string
     accepted            the places in the program of the operations that stand beside those before them
@@ -25,6 +25,7 @@ EDITS = "('remove_lines', 'replace_str', 'add_line', 'rewrite')"
 LOCAL = "('replace_str', 'add_line')"
 _TOUCHES = "('remove_lines', 'replace_str', 'add_line', 'rewrite', 'drop_doc')"
 _BRINGS = "('replace_str', 'add_line', 'rewrite')"
+_TARGET = "coalesce(operation.target, '')"
 _ALL_SPANS, _ALL_ADDED = "flatten(results.spans)", "flatten(results.added)"
 _CHANGED = f"(size({_ALL_SPANS}) > 0 OR size({_ALL_ADDED}) > 0)"
 
@@ -33,7 +34,7 @@ def execute_chunks(policy: Policy, count: Counter) -> str:
     """Execute each chunk's program inside its own lines, then decide what becomes of the document."""
     return bind(
         {
-            "page": f"named_struct('chunks', {_chunks()}, 'lines', {_lines()}, 'known', {_known(policy)})",
+            "page": f"named_struct('chunks', {_chunks()}, 'lines', {_lines()}, 'unknown', {_unknown(policy)})",
             "results": f"transform(page.chunks, chunk -> {_chunk(policy, count)})",
             "ranges": "array_sort(flatten(results.ranges))",
             "edited": _edited(),
@@ -70,15 +71,18 @@ def _words_of(text: str) -> str:
     return f"regexp_extract_all({text}, {literal(pattern)}, 0)"
 
 
-def _known(policy: Policy) -> str:
-    """Give the words of the text where an operation may not bring in others."""
+def _unknown(policy: Policy) -> str:
+    """Give the words that operations would bring in and the text lacks, all in one go: few, where it has any."""
     if "source_words" not in (policy.insert, policy.rewrite):
         return "cast(NULL AS array<string>)"
-    return f"IF({_programs_hold(_BRINGS)}, array_distinct({_words_of('document.text')}), NULL)"
+    brings = f"filter({present('stored.ops', 'operation')}, operation -> operation.op IN {_BRINGS})"
+    targets = f"transform({brings}, operation -> {_words_of(_TARGET)})"
+    every = f"flatten(flatten(transform({present('document.chunks', 'stored')}, stored -> {targets})))"
+    return f"IF({_programs_hold(_BRINGS)}, array_except({every}, {_words_of('document.text')}), NULL)"
 
 
-def _invents(target: str, known: str) -> str:
-    return f"({target} != '' AND size(array_except({_words_of(target)}, {known})) > 0)"
+def _invents(target: str) -> str:
+    return f"(size(page.unknown) > 0 AND arrays_overlap({_words_of(target)}, page.unknown))"
 
 
 def _chunk(policy: Policy, count: Counter) -> str:
@@ -147,8 +151,8 @@ def _wrong_strings(policy: Policy) -> str:
     longest = f"greatest({policy.max_target_chars}, char_length({source}))"
     invents = {
         "accept": "false",
-        "source_words": _invents(target, "page.known"),
-        "reject": _invents(target, _words_of(source)),
+        "source_words": _invents(target),
+        "reject": f"size(array_except({_words_of(target)}, {_words_of(source)})) > 0",
     }[policy.insert]
     return (
         f"CASE WHEN {source} = '' THEN 'blank_source' "
@@ -163,7 +167,7 @@ def _wrong_line(policy: Policy) -> str:
     before = "(scope.first = 0 AND coalesce(operation.line_start = -1, false))"
     if policy.insert == "reject":
         return f"IF({_inside()} OR {before}, 'not_allowed', 'outside_chunk')"
-    invents = _invents(target, "page.known") if policy.insert == "source_words" else "false"
+    invents = _invents(target) if policy.insert == "source_words" else "false"
     return (
         f"CASE WHEN NOT ({_inside()} OR {before}) THEN 'outside_chunk' "
         f"WHEN contains({target}, {NEWLINE}) THEN 'spans_lines' "
@@ -179,7 +183,7 @@ def _wrong_rewrite(policy: Policy) -> str:
     if policy.rewrite == "reject":
         return "'not_allowed'"
     target = "coalesce(operation.target, '')"
-    invents = _invents(target, "page.known") if policy.rewrite == "source_words" else "false"
+    invents = _invents(target) if policy.rewrite == "source_words" else "false"
     return (
         "CASE WHEN scope.first > scope.last THEN 'outside_chunk' WHEN chunk.local THEN 'contradiction' "
         f"WHEN char_length({target}) > {policy.max_growth!r}D * char_length({_own()}) THEN 'grows' "
@@ -318,7 +322,7 @@ def _numbers(changes: str) -> str:
 
 def _edits() -> str:
     """Give each line that strings are replaced on: its number, its new text, whether its end went with one."""
-    own = f"array_sort(filter({_ALL_SPANS}, span -> span.line = number))"
+    own = "array_sort(filter(spans, span -> span.line = number))"
     step = (
         "IF(span.first < state.at, state, named_struct('at', span.last, 'text', "
         "concat(state.text, substring(line, state.at + 1, span.first - state.at), span.target)))"
@@ -328,7 +332,8 @@ def _edits() -> str:
         "'joined', state.at > char_length(line))"
     )
     edited = f"aggregate({own}, named_struct('at', 0, 'text', ''), (state, span) -> {step}, {last})"
-    return f"transform({_numbers(_ALL_SPANS)}, number -> {let('line', 'get(page.lines, number)', edited)})"
+    edits = f"transform({_numbers('spans')}, number -> {let('line', 'get(page.lines, number)', edited)})"
+    return let("spans", _ALL_SPANS, edits)
 
 
 def _additions() -> str:
