@@ -107,7 +107,8 @@ def varied(size: int) -> Iterator[str]:
             return
         text = last
         if number % 10 or not last:
-            text = WORD.sub(rf"\g<0>{number:x}", chance.choice(texts))
+            letters = "".join("abcdefghij"[int(digit)] for digit in str(number))  # digits would count as the same
+            text = WORD.sub(rf"\g<0>{letters}", chance.choice(texts))
             last = text
         else:
             text = planted(last, 0.9, chance)
