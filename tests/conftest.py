@@ -25,6 +25,7 @@ SPARK_SETTINGS: dict[str, Any] = {
     "spark.driver.memory": "2g",
     # Small plans: compiling them costs more than interpreting them, and the tests run nothing else.
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xss4m",
 }
 
@@ -53,6 +54,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     live = session(**SPARK_SETTINGS, spark_sql_warehouse_dir=str(warehouse))
     yield live
     live.stop()
+
+
+@pytest.fixture
+def compiled_plans(spark: SparkSession) -> Iterator[None]:
+    """Have Spark compile the plans of one test, as it does for users; the other tests have them interpreted."""
+    from prox_spark.spark.settings import changed
+
+    with changed(spark, {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}):
+        yield
 
 
 @pytest.fixture(scope="session")

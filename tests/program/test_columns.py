@@ -255,6 +255,7 @@ def test_generated_texts_and_programs_end_as_in_the_twin(spark: SparkSession, mo
 
 
 @BOTH
+@pytest.mark.usefixtures("compiled_plans")
 def test_the_reference_cases_end_as_in_the_twin_and_in_reference_mode_as_published(
     spark: SparkSession, reference_cases: list[dict[str, Any]], mode: Mode
 ) -> None:
