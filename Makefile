@@ -68,7 +68,7 @@ test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback in
 	@$(BIN)/python -m pytest tests/cluster
 
 # Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, as long as all
-# other tests. So that make test stays a habit it kills three times, a driver, a JVM and a worker, at random moments.
+# other tests. So that make test stays a habit it kills once, a driver or its JVM, at a random moment.
 test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments (KILLS=100), two commands at once, a full disk; 15 minutes
 	@PROX_SPARK_CHAOS=$(KILLS) $(BIN)/python -m pytest -s tests/chaos
 

@@ -1,7 +1,7 @@
 """Processes are killed at random moments, disks fill up, commands meet: afterwards the lake is as it would have been.
 
-Among all tests each kind of process is killed once. `make test-chaos` kills 20 times and has the other faults too, and
-`make chaos` kills 100 times. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
+Among all tests a driver or its JVM is killed once; a worker is in tests/cluster. `make test-chaos` kills 20 times and has
+the other faults too, `make test-chaos KILLS=100` a hundred times. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 
 psutil = pytest.importorskip("psutil")
 
-KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "3"))
+KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "1"))
 THOROUGH = KILLS >= 20
 SEED = int(os.environ.get("PROX_SPARK_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
 PAGES = 60
