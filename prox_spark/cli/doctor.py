@@ -50,7 +50,7 @@ def check(config: Config, *, verbose: bool = False) -> list[Finding]:
         ("python", _python),
         ("java", partial(_java, os.environ)),
         ("delta", partial(_delta, os.environ)),
-        ("workers", partial(_workers, _python_of_workers(config, os.environ))),
+        ("workers", partial(_workers, _python_of_workers(config, os.environ, started_here=is_to_start(os.environ)))),
         ("machine", partial(_machine, config)),
         ("gpu", partial(_gpu, kinds)),
         *(("engine", partial(_engine, engine)) for engine in dict.fromkeys(kinds)),
@@ -113,9 +113,9 @@ def _delta(environ: Mapping[str, str]) -> str:
     return f"{delta.version} for Spark {delta.spark}{tested} in {delta.folder(cache_folder(environ))}"
 
 
-def _python_of_workers(config: Config, environ: Mapping[str, str]) -> str:
-    """Name the Python of Spark's workers: on this machine it is this one, whatever PYSPARK_PYTHON says."""
-    if local.runs_here(config.spark.get("spark.master", "local")) and is_to_start(environ):
+def _python_of_workers(config: Config, environ: Mapping[str, str], *, started_here: bool) -> str:
+    """Name the Python of Spark's workers: in a session that starts here it is this one, whatever PYSPARK_PYTHON says."""
+    if local.runs_here(config.spark.get("spark.master", "local")) and started_here:
         return config.spark.get("spark.pyspark.python", sys.executable)
     return environ.get("PYSPARK_PYTHON", sys.executable)
 

@@ -21,9 +21,10 @@ def test_workers_of_this_interpreter_are_fine() -> None:
 
 def test_the_workers_of_a_session_on_this_machine_run_this_python() -> None:
     foreign = {"PYSPARK_PYTHON": "python2"}
-    assert doctor._python_of_workers(load(), foreign) == sys.executable
+    assert doctor._python_of_workers(load(), foreign, started_here=True) == sys.executable
+    assert doctor._python_of_workers(load(), foreign, started_here=False) == "python2"
     cluster = load(overrides=["spark.spark.master=spark://host:7077"])
-    assert doctor._python_of_workers(cluster, foreign) == "python2"
+    assert doctor._python_of_workers(cluster, foreign, started_here=True) == "python2"
 
 
 def test_a_worker_python_that_is_not_there_is_named(tmp_path: Path) -> None:
