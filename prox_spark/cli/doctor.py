@@ -114,7 +114,7 @@ def _delta(environ: Mapping[str, str]) -> str:
 
 
 def _python_of_workers(config: Config, environ: Mapping[str, str], *, started_here: bool) -> str:
-    """Name the Python of Spark's workers: in a session that starts here it is this one, whatever PYSPARK_PYTHON says."""
+    """Name the Python of Spark's workers: where a session starts here it is this one, PYSPARK_PYTHON or not."""
     if local.runs_here(config.spark.get("spark.master", "local")) and started_here:
         return config.spark.get("spark.pyspark.python", sys.executable)
     return environ.get("PYSPARK_PYTHON", sys.executable)
