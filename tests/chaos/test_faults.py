@@ -1,7 +1,7 @@
 """Processes are killed at random moments, disks fill up, commands meet: afterwards the lake is as it would have been.
 
-Among all tests a driver or its JVM is killed once; a worker is in tests/cluster. `make test-chaos` kills 20 times (KILLS=100:
-100 times) and has the other faults too. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
+Among all tests a driver or its JVM is killed once; a worker is in tests/cluster. `make test-chaos` kills 20 times, with
+KILLS=100 a hundred times, and has the other faults too. The seed is printed; PROX_SPARK_CHAOS_SEED repeats one.
 """
 
 from __future__ import annotations
