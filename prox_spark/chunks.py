@@ -191,8 +191,8 @@ def chunk(text: str, tokenizer: object, *, max_tokens: int = MAX_TOKENS) -> list
 def cut(text: str, tokenizer: object, numbering: Numbering, window: Window | None) -> list[Chunk]:
     r"""Cut a text into windows of whole lines that may overlap; None shows it in one.
 
-    A line belongs to the first window that shows it; a window that owns all it shows says None. The chunks' `tokens` are
-    those of their numbered lines with their breaks where the window counts tokens, else 0.
+    A line belongs to the first window that shows it; a window that owns all it shows says None. The chunks' `tokens`
+    are those of their numbered lines with their breaks where the window counts tokens, else 0.
 
     >>> parts = cut("aaaa\nbb\ncccc", WordTokenizer(), Numbering("<{n}>", 1), Window(14, overlap=0.5))
     >>> [(part.prompt, part.own_start, part.own_end) for part in parts]
