@@ -19,8 +19,8 @@ from prox_spark.config import Config, IngestSettings
 from prox_spark.errors import SourceError
 from prox_spark.passes import Pass, resolve
 from prox_spark.program.execute import execute_operations
-from prox_spark.program.operations import ChunkProgram, Execution
-from prox_spark.program.stored import operation
+from prox_spark.program.operations import Execution
+from prox_spark.program.stored import Readings
 from prox_spark.sources import Reader, adapter
 from prox_spark.sources.guess import Guess, guess
 from prox_spark.sources.records import Record
@@ -163,15 +163,8 @@ def _refined(
 
 def _executed(text: str, chunks: Sequence[Mapping[str, Any]], pass_: Pass) -> Execution:
     programs = [
-        ChunkProgram(
-            chunk["chunk_index"],
-            chunk["line_start"],
-            chunk["line_end"],
-            chunk.get("completion") or "",
-            tuple(map(operation, chunk["ops"])),
-            len(chunk["problems"]),
-            tuple(map(operation, chunk["reference_ops"])),
-            chunk["reference_errors"],
+        Readings.of(chunk).program(
+            chunk.get("completion") or "", chunk["chunk_index"], chunk["line_start"], chunk["line_end"]
         )
         for chunk in chunks
     ]

@@ -193,6 +193,11 @@ def characters(ranges: Sequence[tuple[int, int]]) -> str:
     return "".join(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
+def names_pattern(flavour: Flavour = "python") -> str:
+    """Give the expression of which each match is a character of UNSPACED, or a run of letters and digits (WORD)."""
+    return f"[{regex_class(UNSPACED, flavour)}]|[{regex_class(WORD, flavour)}]+"
+
+
 def words_pattern(flavour: Flavour = "python") -> str:
     """Give the expression of which each match is one word: a character of UNSPACED, or a run of others."""
     unspaced, whitespace = regex_class(UNSPACED, flavour), regex_class(WHITESPACE, flavour)

@@ -15,8 +15,8 @@ The lambda variables, beside `document` and those of `columns_lines`:
 
 from __future__ import annotations
 
-from prox_spark.program.characters import UNSPACED, WORD, regex_class
-from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, word_counts
+from prox_spark.program.characters import names_pattern
+from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, scope, trusted, word_counts
 from prox_spark.program.columns_strict import KEEPS, has_operation, outcome
 from prox_spark.program.columns_words import NEWLINE, Counter, bind, join, let, literal, slice_of, split
 from prox_spark.program.operations import Policy
@@ -67,8 +67,7 @@ def _chunks() -> str:
 
 
 def _words_of(text: str) -> str:
-    pattern = f"[{regex_class(UNSPACED, 'java')}]|[{regex_class(WORD, 'java')}]+"
-    return f"regexp_extract_all({text}, {literal(pattern)}, 0)"
+    return f"regexp_extract_all({text}, {literal(names_pattern('java'))}, 0)"
 
 
 def _unknown(policy: Policy) -> str:
@@ -87,24 +86,17 @@ def _invents(target: str) -> str:
 
 def _chunk(policy: Policy, count: Counter) -> str:
     """Give one chunk's result: its fates, and the changes that its program makes if it is trusted."""
-    last = "coalesce(array_size(page.lines), 0) - 1"
-    scope = (
-        "named_struct('first', greatest(coalesce(chunk.line_start, 0), 0), "
-        f"'last', least(coalesce(chunk.line_end, {last}), {last}))"
-    )
-    wrong = "size(filter(judged_operations, judged -> judged.reason IS NOT NULL)) + chunk.problems"
-    trusted = f"{wrong} <= {policy.max_rejected_share!r}D * (size(judged_operations) + chunk.problems)"
     result = (
         f"named_struct('fates', transform(judged_operations, judged -> {_fate(count)}), "
         f"'ranges', {_ranges()}, 'spans', {_spans()}, 'added', {_added()})"
     )
     return bind(
         {
-            "scope": scope,
+            "scope": scope("page.lines"),
             "checked_operations": f"transform(chunk.ops, (operation, place) -> {_checked(policy)})",
             "accepted": _accepted(policy),
             "judged_operations": f"transform(checked_operations, (checked, place) -> {_judged()})",
-            "trusted": trusted,
+            "trusted": trusted(policy),
         },
         result,
     )

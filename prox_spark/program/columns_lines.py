@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prox_spark.program.columns_words import Counter, let, slice_of
+from prox_spark.program.operations import Policy
 
 
 def fate(chunk: str, operation: str, reason: str, applied: str, found: str = "0", words_removed: str = "0") -> str:
@@ -33,6 +34,21 @@ def operations(array: str) -> str:
     """Give stored operations as rows of their own: Spark reads a field of a packed row several times slower."""
     fields = ", ".join(f"'{name}', operation.{name}" for name in ("op", "line_start", "line_end", "source", "target"))
     return f"transform({present(array, 'operation')}, operation -> named_struct({fields}))"
+
+
+def scope(lines: str) -> str:
+    """Give the first and last line that the program of `chunk` may touch, of an array of lines that may be NULL."""
+    last = f"coalesce(array_size({lines}), 0) - 1"
+    return (
+        "named_struct('first', greatest(coalesce(chunk.line_start, 0), 0), "
+        f"'last', least(coalesce(chunk.line_end, {last}), {last}))"
+    )
+
+
+def trusted(policy: Policy) -> str:
+    """Say whether so little of the program of `chunk` is wrong that the rest of it counts."""
+    wrong = "size(filter(judged_operations, judged -> judged.reason IS NOT NULL)) + chunk.problems"
+    return f"{wrong} <= {policy.max_rejected_share!r}D * (size(judged_operations) + chunk.problems)"
 
 
 def gaps() -> str:

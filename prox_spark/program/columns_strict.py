@@ -17,7 +17,18 @@ and `words`, or over the variables that the expression around it has bound:
 from __future__ import annotations
 
 from prox_spark.program.characters import RESERVED, WORD, Ranges, characters, regex_class
-from prox_spark.program.columns_lines import fate, gaps, kept, operations, present, result, word_counts, words_before
+from prox_spark.program.columns_lines import (
+    fate,
+    gaps,
+    kept,
+    operations,
+    present,
+    result,
+    scope,
+    trusted,
+    word_counts,
+    words_before,
+)
 from prox_spark.program.columns_words import Counter, bind, is_blank, join, let, literal, slice_of, split
 from prox_spark.program.normalize import CANDIDATE, CLOSING, OPENING
 from prox_spark.program.operations import Policy
@@ -81,13 +92,6 @@ def _chunks() -> str:
 
 def _chunk(policy: Policy, count: Counter) -> str:
     """Give one chunk's result: its fates, its new text (NULL when it stays), and the ranges of lines it removes."""
-    last = "coalesce(array_size(lines), 0) - 1"
-    scope = (
-        "named_struct('first', greatest(coalesce(chunk.line_start, 0), 0), "
-        f"'last', least(coalesce(chunk.line_end, {last}), {last}))"
-    )
-    wrong = "size(filter(judged_operations, judged -> judged.reason IS NOT NULL)) + chunk.problems"
-    trusted = f"{wrong} <= {policy.max_rejected_share!r}D * (size(judged_operations) + chunk.problems)"
     outcome = (
         f"named_struct('fates', transform(judged_operations, judged -> {_fate(count)}), "
         f"'first', scope.first, 'last', scope.last, 'text', IF(trusted, {_replaced_text()}, NULL), "
@@ -96,12 +100,12 @@ def _chunk(policy: Policy, count: Counter) -> str:
     checked = f"named_struct('operation', operation, 'reason', {_refusal(policy)})"
     return bind(
         {
-            "scope": scope,
+            "scope": scope("lines"),
             "own": _own_text(),
             "checked_operations": f"transform(chunk.ops, operation -> {checked})",
             "replaced": _normalized(policy),
             "judged_operations": _judged(),
-            "trusted": trusted,
+            "trusted": trusted(policy),
         },
         outcome,
     )

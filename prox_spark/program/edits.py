@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from prox_spark.program.characters import UNSPACED, WORD, regex_class
+from prox_spark.program.characters import names_pattern
 from prox_spark.program.operations import AppliedOperation, ChunkProgram, Operation, Policy
 from prox_spark.program.words import count_words
 
@@ -22,7 +22,7 @@ EDITS = ("remove_lines", "replace_str", "add_line", "rewrite")
 LOCAL = ("replace_str", "add_line")
 """What a program that writes the page anew must not hold besides."""
 
-_NAMES = re.compile(f"[{regex_class(UNSPACED)}]|[{regex_class(WORD)}]+")
+_NAMES = re.compile(names_pattern())
 
 
 def known_words(text: str) -> set[str]:

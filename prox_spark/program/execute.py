@@ -73,16 +73,9 @@ def execute(
 def chunk_program(chunk: Scope | None, completion: str, *, finish_reason: str | None = None) -> ChunkProgram:
     """Parse `completion` in both modes; `chunk` None makes it a program of the whole document."""
     readings = read(completion, finish_reason=finish_reason)
-    return ChunkProgram(
-        chunk_index=None if chunk is None else chunk.index,
-        scope_start=None if chunk is None else chunk.line_start,
-        scope_end=None if chunk is None else chunk.line_end,
-        completion=completion,
-        operations=readings.operations,
-        problems=len(readings.problems),
-        reference_operations=readings.reference_operations,
-        reference_errors=readings.reference_errors,
-    )
+    if chunk is None:
+        return readings.program(completion)
+    return readings.program(completion, chunk.index, chunk.line_start, chunk.line_end)
 
 
 def _answers(text: str, completion: str | Iterable[tuple[Scope, str]], grammar: str) -> list[readers.Answer]:
@@ -96,15 +89,7 @@ def _answers(text: str, completion: str | Iterable[tuple[Scope, str]], grammar: 
 def chunk_programs(text: str, answers: Sequence[readers.Answer], grammar: str) -> list[ChunkProgram]:
     """Read the answers to the chunks of a text, as `refine` stores them and `apply` takes them."""
     return [
-        ChunkProgram(
-            answer.chunk.index,
-            *answer.own,
-            completion=answer.completion or "",
-            operations=readings.operations,
-            problems=sum(problem.reason != "other_window" for problem in readings.problems),
-            reference_operations=readings.reference_operations,
-            reference_errors=readings.reference_errors,
-        )
+        readings.program(answer.completion or "", answer.chunk.index, *answer.own)
         for answer, readings in zip(answers, readers.read(grammar, text, answers), strict=True)
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prox_spark.program.operations import Operation, Problem
+from prox_spark.program.operations import ChunkProgram, Operation, Problem
 from prox_spark.program.parse import parse
 from prox_spark.program.reference import parse_reference
 
@@ -26,6 +26,38 @@ class Readings:
     problems: tuple[Problem, ...] = ()
     reference_operations: tuple[Operation, ...] = ()
     reference_errors: int = 0
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Readings:
+        """Give what `columns` gave as a row, of `schema.CHUNK` or of its four fields."""
+        return cls(
+            tuple(map(operation, row["ops"])),
+            tuple(Problem(**problem) for problem in row["problems"]),
+            tuple(map(operation, row["reference_ops"])),
+            row["reference_errors"],
+        )
+
+    def program(
+        self, completion: str, index: int | None = None, first: int | None = None, last: int | None = None
+    ) -> ChunkProgram:
+        """Make them a program, ready to execute; a line of another window counts neither as right nor as wrong.
+
+        Args:
+            completion: What they were read in.
+            index: Which chunk; None for the whole document.
+            first: The first line that the program may touch; None for the whole document.
+            last: The last one, inclusive.
+        """
+        return ChunkProgram(
+            index,
+            first,
+            last,
+            completion,
+            self.operations,
+            sum(problem.reason != "other_window" for problem in self.problems),
+            self.reference_operations,
+            self.reference_errors,
+        )
 
     def columns(self) -> dict[str, Any]:
         """Give the four fields of `schema.CHUNK` that hold them.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from prox_spark.chunks import Chunk
-from prox_spark.program.operations import Operation
+from prox_spark.program.operations import Operation, Problem
 from prox_spark.program.readers import Answer, Whole, read
+from prox_spark.program.stored import Readings
 
 TEXT = "a\nb\nc\nd\ne\nf"
 SECOND = Chunk(1, 2, 5, "", 0, own_start=4, own_end=5, number_base=1)  # shows the lines 3 to 6, owns 5 and 6
@@ -67,3 +68,9 @@ def test_scores_are_finite_numbers() -> None:
         [],
         ["not_an_operation", "bad_arguments", "not_an_operation"],
     )
+
+
+def test_a_line_of_another_window_does_not_count_against_a_stored_program() -> None:
+    readings = Readings(problems=(Problem(0, "other_window", "rm 9"), Problem(1, "truncated", "rm")))
+    assert Readings.of(readings.columns()) == readings
+    assert Readings.of(readings.columns()).program("rm 9\nrm", 2, 4, 7).problems == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prox_spark.program.characters import WHITESPACE, characters
-from prox_spark.program.operations import MAX_LINE, Operation, Problem
+from prox_spark.program.operations import MAX_LINE, Operation, Problem, Scope
 from prox_spark.program.stored import Readings
 from prox_spark.program.thoughts import without_thoughts
 
@@ -17,20 +17,8 @@ Item = Operation | str
 """An operation, or the reason why there is none."""
 
 
-class Shown(Protocol):
+class Shown(Scope, Protocol):
     """The lines of a document that a prompt shows; a `chunks.Chunk` is one."""
-
-    @property
-    def index(self) -> int:
-        """The chunk's place in its document."""
-
-    @property
-    def line_start(self) -> int:
-        """The first line, inclusive and 0-based over the whole document."""
-
-    @property
-    def line_end(self) -> int:
-        """The last line, inclusive."""
 
     @property
     def own_start(self) -> int | None:
