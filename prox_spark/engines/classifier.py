@@ -48,7 +48,9 @@ class ClassifierEngine:
         if revision is None:
             memory.require(Path(name), memory.dtype_bytes(dtype), 0.0, on_gpu=on_gpu)
         try:
-            loaded, self._tokens = _load(source, getattr(torch, dtype))
+            loaded, self._tokens = models.load_model(
+                "AutoModelForSequenceClassification", source, getattr(torch, dtype)
+            )
             self._model: Any = loaded.eval().requires_grad_(False).to(self._device)
             self._cutter = ModelTokenizer(models.backend_of(self._tokens, name))
         except EngineError:
@@ -108,19 +110,6 @@ class ClassifierEngine:
             raise TaskError(f"the device failed: {error}") from error
         values = (logits[:, 0] if self._output is None else logits.softmax(-1)[:, self._output]).tolist()
         return [scored(value, len(request.token_ids)) for request, value in zip(batch, values, strict=True)]
-
-
-def _load(source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
-    from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging as messages
-
-    name, revision = source
-    quiet: Any = messages.disable_progress_bar  # it has no annotations
-    quiet()
-    model = AutoModelForSequenceClassification.from_pretrained(
-        name, revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
-    )
-    return model, models.load_tokenizer(name, revision)
 
 
 def _output(config: Any, label: str | None) -> int | None:

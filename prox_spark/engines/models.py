@@ -116,6 +116,25 @@ def load_tokenizer(name: str, revision: str | None) -> Any:
     return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
 
 
+def load_model(auto_class: str, source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
+    """Load a model by the name of a class of transformers, from safetensors alone, and its tokenizer.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: There is none, or it is broken.
+    """
+    import transformers
+    from transformers.utils import logging as messages
+
+    name, revision = source
+    quiet: Any = messages.disable_progress_bar  # it has no annotations
+    quiet()
+    tokenizer = load_tokenizer(name, revision)
+    model = getattr(transformers, auto_class).from_pretrained(
+        name, revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
+    return model, tokenizer
+
+
 def backend_of(tokenizer: Any, model: str) -> Any:
     """Take the tokenizer of the library `tokenizers` out of one of transformers.
 

@@ -59,9 +59,10 @@ def apply(
     mine = first_programs(programs, pass_).select(
         F.col("text_sha256").alias("key"), "chunks", "error", F.lit(True).alias("has_program")
     )
-    joined = rows.withColumn("key", key).join(mine, on="key", how="left").withColumn("is_repeated", F.lit(False))
+    is_repeated = _is_repeated() if pass_.drops_copies else F.lit(False)
+    joined = rows.withColumn("key", key).join(mine, on="key", how="left").withColumn("is_repeated", is_repeated)
     if pass_.drops_copies:
-        joined = joined.withColumns({"is_repeated": _is_repeated(), "chunks": _dropping("chunks", _is_repeated())})
+        joined = joined.withColumn("chunks", _dropping("chunks", F.col("is_repeated")))
     executable = F.col("has_program") & F.col("error").isNull()
     counted = all(earlier.policy.mode == pass_.policy.mode for earlier in before) and len(before) == index
     known = F.col("words_after") if counted else None

@@ -60,7 +60,7 @@ class TransformersEngine:
         if revision is None:
             memory.require(Path(name), memory.dtype_bytes(dtype), 0.0, on_gpu=on_gpu)
         try:
-            loaded, tokenizer = _load(source, getattr(torch, dtype))
+            loaded, tokenizer = models.load_model("AutoModelForCausalLM", source, getattr(torch, dtype))
             self._model: Any = loaded.eval().requires_grad_(False).to(self._device)
             self._tokenizer = ModelTokenizer(models.backend_of(tokenizer, name))
         except EngineError:
@@ -205,20 +205,6 @@ class TransformersEngine:
         if end is None:
             return Completion(text, "length", len(request.token_ids), len(own))
         return Completion(text, "stop", len(request.token_ids), end + 1)
-
-
-def _load(source: tuple[str, str | None], dtype: Any) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as messages
-
-    name, revision = source
-    quiet: Any = messages.disable_progress_bar  # it has no annotations
-    quiet()
-    tokenizer = models.load_tokenizer(name, revision)
-    model = AutoModelForCausalLM.from_pretrained(
-        name, revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
-    )
-    return model, tokenizer
 
 
 def _limits(model: Any, batch_size: int | None, *, on_gpu: bool) -> tuple[int | None, Limits]:
