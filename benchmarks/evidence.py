@@ -1,6 +1,6 @@
 """Measure whether training on refined pages pays: raw pages, C4's rule for lines, the tagger, the lines people marked.
 
-python benchmarks/evidence.py [--tokens 4000000] [--seeds 3] [--size small] [--write]
+python benchmarks/evidence.py [--tokens 4000000] [--batch 16] [--seeds 3] [--size small] [--write]
 
 It reads web_lines_train.parquet, web_lines_dev.parquet and doc_quality_dev.parquet in the folder that PROX_SPARK_SHARED
 names (without it: ../shared/data beside the project). The arms are 636 pages of CleanEval and 527 of L3S-GN1, whose
@@ -17,7 +17,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -44,6 +43,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=Path("runs/evidence"), help="the folder of the runs")
     parser.add_argument("--size", choices=list(ablation.SIZES), default="nano")
     parser.add_argument("--tokens", type=int, default=196_608, help="that a run trains on")
+    parser.add_argument("--batch", type=int, help="sequences of a step; otherwise the size's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judged-mb", type=float, default=0.25, help="of each set, at most")
@@ -54,22 +54,24 @@ def main() -> None:
         sys.exit(f"{SHARED} is not at hand: PROX_SPARK_SHARED must name the folder with web_lines_train.parquet, "
                  "web_lines_dev.parquet and doc_quality_dev.parquet")  # fmt: skip
     settings = config.AblateSettings(
-        size=asked.size, tokens=asked.tokens, seeds=asked.seeds, threads=asked.threads, save_every=1000
-    )
-    result = measured(asked.to, settings, asked.judged_mb)
+        size=asked.size, tokens=asked.tokens, batch=asked.batch, seeds=asked.seeds, threads=asked.threads,
+        save_every=1000,
+    )  # fmt: skip
+    plan = plan_of(asked.to, settings, asked.judged_mb)
+    result = ablation.measure(plan, lambda name, done, of: print(f"[{done}/{of}] {name}", file=sys.stderr, flush=True))
     written = summary(result)
     print(f"{written}\n{asked.page} says:\n\n{said(asked.page)}")
     if asked.write:
         write(asked.page, written, plot(result))
 
 
-def measured(folder: Path, settings: config.AblateSettings, judged_mb: float) -> dict[str, Any]:
-    """Pack the arms, train and judge."""
+def plan_of(folder: Path, settings: config.AblateSettings, judged_mb: float) -> ablation.Plan:
+    """Pack the arms and what is judged on."""
     folder.mkdir(parents=True, exist_ok=True)
     documents = [*held_out("WCXB", some(wcxb(), judged_mb)), *held_out("voted", some(voted(), judged_mb))]
     write_held_out(documents, folder / "held-out.parquet")
     corpora, left_out = arms(documents)
-    size = ablation.SIZES[settings.size]
+    size = ablation.size_of(settings)
     print(f"{', '.join(f'{name}: {len(texts):,} pages' for name, texts in corpora.items())}; left out: {left_out}")
     samples = [[text.text for text in texts] for texts in corpora.values()]
     vocabulary = ablation.learn_tokenizer(samples, size.vocabulary, folder / "tokenizer")
@@ -77,11 +79,10 @@ def measured(folder: Path, settings: config.AblateSettings, judged_mb: float) ->
     for name, texts in corpora.items():
         written = ablation.pack(texts, folder / "arms" / name, vocabulary, size.context)
         packed.append(Arm.of(name, folder / "arms" / name, written))
-    plan = ablation.Plan(
+    return ablation.Plan(
         tuple(packed), folder, size, folder / "held-out.parquet", folder / "tokenizer", settings,
         facts={"left_out": left_out},
     )  # fmt: skip
-    return ablation.measure(plan, lambda name, done, of: print(f"[{done}/{of}] {name}", file=sys.stderr, flush=True))
 
 
 def arms(judged: Sequence[HeldOut]) -> tuple[dict[str, list[Text]], dict[str, int]]:

@@ -26,7 +26,18 @@ from prox_spark.lake import schema
 from prox_spark.lake.tables import Lake
 from prox_spark.pipeline.progress import Progress, tell
 from prox_spark.stages.export import parts_for, write_shards
-from prox_spark.training.ablation import SIZES, Arm, Guard, HeldOut, Plan, learn_tokenizer, measure, read_texts, site_of
+from prox_spark.training.ablation import (
+    SIZES,
+    Arm,
+    Guard,
+    HeldOut,
+    Plan,
+    learn_tokenizer,
+    measure,
+    read_texts,
+    site_of,
+    size_of,
+)
 from prox_spark.training.ablation.texts import held_out as as_held_out
 from prox_spark.training.ablation.texts import write_held_out
 from prox_spark.training.ablation.tokens import SHARD_BYTES, keep_tokenizer
@@ -91,7 +102,7 @@ def ablate(
         prepared = _Preparation(lake, arms, folder, settings, tokenizer, progress).run(held_out, leave_out=leave_out)
         (folder / PREPARED).write_text(json.dumps({"about": about, **prepared}, indent=1) + "\n", encoding="utf-8")
     plan = Plan(
-        tuple(Arm(**arm) for arm in prepared["arms"]), folder, SIZES[settings.size], folder / "held-out.parquet",
+        tuple(Arm(**arm) for arm in prepared["arms"]), folder, size_of(settings), folder / "held-out.parquet",
         folder / "tokenizer", settings, None if choices is None else Path(choices),
         facts={"left_out": prepared["left_out"]},
     )  # fmt: skip

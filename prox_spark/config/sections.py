@@ -165,6 +165,7 @@ class AblateSettings(Section):
     Attributes:
         size: The model by name: `nano` for a CPU, `small` and `base` for GPUs.
         tokens: Tokens that a run trains on; None takes the size's.
+        batch: Sequences of a step, over all devices; None takes the size's.
         seeds: Runs of each corpus; intervals need two.
         equal: What the runs have in common: the tokens that they train on, or FLOPs with refining counted.
         refiner_parameters: Weights of the model that refined, for equal FLOPs.
@@ -182,6 +183,7 @@ class AblateSettings(Section):
 
     size: Literal["nano", "small", "base"] = "nano"
     tokens: Count | None = None
+    batch: Count | None = None
     seeds: Count = 3
     equal: Literal["tokens", "flops"] = "tokens"
     refiner_parameters: Count | None = None

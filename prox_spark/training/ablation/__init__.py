@@ -7,7 +7,7 @@ and `cost` where refining pays.
 
 from prox_spark.training.ablation.leakage import Guard, site_of
 from prox_spark.training.ablation.plan import Arm, Plan, measure
-from prox_spark.training.ablation.sizes import SIZES, ModelSize
+from prox_spark.training.ablation.sizes import SIZES, ModelSize, size_of
 from prox_spark.training.ablation.texts import HeldOut, Text, read_texts
 from prox_spark.training.ablation.tokens import learn_tokenizer, pack
 from prox_spark.training.ablation.verdict import Difference, Interval, Verdict
@@ -28,4 +28,5 @@ __all__ = [
     "pack",
     "read_texts",
     "site_of",
+    "size_of",
 ]

@@ -123,12 +123,7 @@ def measure(plan: Plan, tell: Tell | None = None) -> dict[str, Any]:
         raise ConfigError(
             f"ablate.workers must divide the {plan.size.batch} sequences of a step, got {settings.workers}"
         )
-    budgets = {arm.name: plan.budget(arm) for arm in plan.arms}
-    runs = [
-        _run(plan, number, arm, seed, budgets[arm.name]) for seed in plan.seeds for number, arm in enumerate(plan.arms)
-    ]
-    # The first arm at half of its tokens says what a token is worth.
-    runs += [_run(plan, 0, plan.arms[0], seed, plan.tokens // 2, "half") for seed in plan.seeds]
+    runs = runs_of(plan)
     done: list[dict[str, Any]] = []
     for number, run in enumerate(runs):
         if tell is not None:
@@ -140,9 +135,23 @@ def measure(plan: Plan, tell: Tell | None = None) -> dict[str, Any]:
     documents = read_held_out(plan.held_out)
     scores = {arm.name: whole[number :: len(plan.arms)] for number, arm in enumerate(plan.arms)}
     verdict = decide(scores, documents)
-    result = _result(plan, budgets, verdict, _savings(scores[plan.arms[0].name], half, verdict, documents), done)
+    result = _result(plan, verdict, _savings(scores[plan.arms[0].name], half, verdict, documents), done)
     _write(plan.folder / RESULT, result)
     return result
+
+
+def runs_of(plan: Plan) -> list[Run]:
+    """Give the models to train: every arm with the first seed, with the second and so on, then the first arm's halves.
+
+    Raises:
+        ConfigError: FLOPs are to be equal, and nobody says how large the refiner is.
+    """
+    budgets = [plan.budget(arm) for arm in plan.arms]
+    runs = [
+        _run(plan, number, arm, seed, budgets[number]) for seed in plan.seeds for number, arm in enumerate(plan.arms)
+    ]
+    # The first arm at half of its tokens says what a token is worth.
+    return runs + [_run(plan, 0, plan.arms[0], seed, plan.tokens // 2, "half") for seed in plan.seeds]
 
 
 def _run(plan: Plan, number: int, arm: Arm, seed: int, tokens: int, part: str = "") -> Run:
@@ -167,8 +176,7 @@ def _savings(
 
 
 def _result(
-    plan: Plan, budgets: Mapping[str, int], verdict: Verdict, savings: Sequence[Mapping[str, Any]],
-    done: Sequence[Mapping[str, Any]],
+    plan: Plan, verdict: Verdict, savings: Sequence[Mapping[str, Any]], done: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:  # fmt: skip
     clear = [{**asdict(item), "is_clear": item.is_clear} for item in verdict.differences]
     answers = [{**asdict(item), "is_clear": item.is_clear} for item in verdict.answer_differences]
@@ -179,7 +187,7 @@ def _result(
         "equal": plan.settings.equal,
         "seeds": list(plan.seeds),
         "arms": [
-            {**asdict(arm), "trained_tokens": budgets[arm.name], "rounds": budgets[arm.name] / arm.tokens}
+            {**asdict(arm), "trained_tokens": plan.budget(arm), "rounds": plan.budget(arm) / arm.tokens}
             for arm in plan.arms
         ],
         "held_out": [

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from prox_spark.config import AblateSettings
 from prox_spark.config.section import Section
 
 _Count = Annotated[int, Field(ge=1)]
@@ -57,3 +58,9 @@ SIZES: dict[str, ModelSize] = {
     ),
 }
 """`nano` has 2.6M weights and takes minutes on a CPU; `small` 17M and `base` 110M see 20 tokens a weight, on GPUs."""
+
+
+def size_of(settings: AblateSettings) -> ModelSize:
+    """Give the model that settings name, with their sequences a step."""
+    size = SIZES[settings.size]
+    return size if settings.batch is None else size.model_copy(update={"batch": settings.batch})
