@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from prox_spark.engines.seam import Completion, Prompt
-from prox_spark.errors import TaskError
+from prox_spark.errors import EngineError, TaskError
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Core(Protocol):
     """A model that decodes many requests at once."""
 
     def add(self, request: int, prompt: Prompt) -> None:
-        """Take a request; whatever it raises is about this prompt, except a TaskError."""
+        """Take a request; whatever it raises is about this prompt, except a TaskError and a package that is missing."""
 
     def step(self) -> Sequence[tuple[int, Completion]]:
         """Advance all requests, and give those that are done.
@@ -80,6 +80,7 @@ class Continuous:
 
         Raises:
             TaskError: A model is dead.
+            EngineError: A package is missing.
         """
         yield from self._stream(iter(prompts), range(len(self._cores)))
 
@@ -107,6 +108,8 @@ class Continuous:
             done = lane.core.step()
         except TaskError:
             raise
+        except ImportError as error:
+            raise _lacking(error) from error
         except Exception as error:  # noqa: BLE001 - whatever a model raises, it is about one of its requests
             yield from self._apart(place, lane, error)
             return
@@ -136,6 +139,8 @@ class Continuous:
             lane.core.add(request, item[1])
         except TaskError:
             raise
+        except ImportError as error:
+            raise _lacking(error) from error
         except Exception as error:  # noqa: BLE001 - a prompt that the model refuses is that prompt's error
             return failure(item[1], error)
         lane.flight[request] = item
@@ -170,6 +175,11 @@ def _next_to_step(lanes: dict[int, _Lane], *, wait: bool) -> int | None:
         if len(busy) < 2:
             return busy[0] if busy else None
         time.sleep(_LOOK_SECONDS)
+
+
+def _lacking(error: ImportError) -> EngineError:
+    # Every prompt would meet it: it is no prompt's error, and ends the pass.
+    return EngineError(f"the engine lacks a package on a worker, without which it cannot answer: {error}")
 
 
 def failure(prompt: Prompt, error: Exception) -> Completion:

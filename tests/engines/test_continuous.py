@@ -10,7 +10,7 @@ from prox_spark.engines.careful import answered
 from prox_spark.engines.continuous import Continuous
 from prox_spark.engines.scripted import ScriptedEngine
 from prox_spark.engines.seam import Completion, Prompt, stream
-from prox_spark.errors import TaskError
+from prox_spark.errors import EngineError, TaskError
 
 
 class Core:
@@ -25,6 +25,8 @@ class Core:
         self.added += 1
         if prompt.text == "refused":
             raise ValueError("not this one")
+        if prompt.text == "constrained":
+            raise ModuleNotFoundError("No module named 'lmformatenforcer'")
         self.left[request] = (prompt, len(prompt.text))
 
     def step(self) -> Sequence[tuple[int, Completion]]:
@@ -118,6 +120,13 @@ def test_too_little_memory_lowers_the_window_and_blames_nobody() -> None:
 def test_a_dead_core_fails_the_task() -> None:
     with pytest.raises(TaskError):
         ask(Core(), ["a", "death"])
+
+
+def test_a_missing_package_is_no_error_of_a_prompt() -> None:
+    core = Core()
+    with pytest.raises(EngineError, match="lmformatenforcer"):
+        list(Continuous([core], 4).stream(enumerate([Prompt("life"), Prompt("constrained"), Prompt("more")])))
+    assert core.left == {}
 
 
 class Remote(Core):
