@@ -99,9 +99,13 @@ class Endpoint:
             raise Closed(f"{self.url} answers HTTP {status}")
         if status != 200:
             raise Refused(f"HTTP {status}: {_beginning(content)}")
-        if not content.lstrip().startswith(b"{"):  # a page of a proxy or of a server that is starting
-            raise Unavailable(f"the answer is not JSON: {_beginning(content)}")
-        return bytes(content)
+        if content.lstrip().startswith(b"{"):
+            return bytes(content)
+        try:
+            msgspec.json.decode(content)
+        except msgspec.DecodeError as error:  # a page of a proxy or of a server that is starting
+            raise Unavailable(f"the answer is not JSON: {_beginning(content)}") from error
+        raise Refused(f"the answer is no JSON object: {_beginning(content)}")
 
 
 def _beginning(content: bytes | bytearray) -> str:

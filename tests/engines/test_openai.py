@@ -158,6 +158,9 @@ def test_a_prompt_that_the_endpoint_refuses_is_that_prompts_error(endpoint: tupl
         b'{"choices": [{"text": "cut off',
         b'{"choices": ' + b"[" * 100_000,
         b'{"error": {"message": "the model is too tired"}}',
+        b"[]",
+        b"null",
+        b'"keep_chunk()"',
     ],
 )
 def test_an_answer_of_another_shape_is_the_error_of_its_prompt(endpoint: tuple[Endpoint, str], odd: bytes) -> None:
