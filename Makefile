@@ -124,7 +124,7 @@ evidence: $(VENV)/.installed-dev  ## do models learn more from refined pages? be
 accelerator: $(VENV)/.installed  ## build the optional compiled executor, which needs a JDK (docs/apply-speed.md)
 	@$(BIN)/python accelerator/build.py
 
-wheel: $(VENV)/.installed-dev  ## the wheel for Databricks, EMR and your own cluster, in dist/
+wheel: $(VENV)/bin/python  ## the wheel for Databricks, EMR and your own cluster, in dist/
 	@$(BIN)/python deploy/wheel.py --to dist
 
 docs: $(VENV)/.installed $(DOCS)/.installed  ## the pages of docs/ as a site, in build/site; a warning is an error

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds that a command waits for MLflow: its own retries go on for minutes."""
 
-INSTALL = "MLflow is not installed: pip install 'prox-spark[mlflow]'"
+INSTALL = "MLflow is not installed: install the extra mlflow of prox-spark"
 
 _LOG = logging.getLogger(__name__)
 _PASSWORD = re.compile(

@@ -114,7 +114,7 @@ def _check_libraries() -> None:
 
     for library in ("torch", "transformers", "accelerate"):
         if find_spec(library) is None:
-            raise EngineError(f"ablate trains models with {library}: pip install 'prox-spark[train]'")
+            raise EngineError(f"ablate trains models with {library}: install the extra train of prox-spark")
 
 
 def _about(

@@ -162,7 +162,7 @@ def _engine(wanted: EngineSettings) -> str:
     kind = engines.kind_of(settings)
     if missing := kind.missing():
         needs = f"engine.kind {settings.kind} needs {', '.join(missing)}"
-        raise EngineError(f"{needs}: pip install 'prox-spark[{kind.extra}]'")
+        raise EngineError(f"{needs}: install the extra {kind.extra} of prox-spark")
     if not isinstance(settings, ModelSettings):
         engines.create(settings).close()
         return settings.kind

@@ -47,7 +47,7 @@ class Endpoint:
             import httpx2
             import tenacity
         except ImportError as error:
-            raise EngineError("asking an endpoint needs more packages: pip install 'prox-spark[openai]'") from error
+            raise EngineError("endpoints need more packages: install the extra openai of prox-spark") from error
 
         self.url = url
         self._retrying = tenacity.Retrying(

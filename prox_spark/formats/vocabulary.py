@@ -85,7 +85,7 @@ def _load(name: str) -> Any:
     try:
         return load_tokenizer(source, revision)
     except ImportError as error:
-        raise EngineError("--tokenizer needs transformers: pip install 'prox-spark[hf]'") from error
+        raise EngineError("--tokenizer needs transformers: install the extra hf of prox-spark") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"--tokenizer {name} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
 

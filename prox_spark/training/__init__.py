@@ -20,7 +20,7 @@ def train(recipe: Recipe) -> dict[str, Any]:
     from prox_spark.errors import EngineError
 
     if find_spec("torch") is None:
-        raise EngineError("training needs torch: pip install 'prox-spark[train]'")
+        raise EngineError("training needs torch: install the extra train of prox-spark")
     if isinstance(recipe, TaggerRecipe):
         from prox_spark.training.tagger.recipe import train as train_tagger
 

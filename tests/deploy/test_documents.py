@@ -54,6 +54,12 @@ def test_an_install_line_names_a_checkout_or_a_wheel_and_extras_that_there_are(p
                 assert set(extra.split(",")) <= extras
 
 
+def test_what_the_package_itself_says_to_install_is_no_name_of_an_index() -> None:
+    files = [*(ROOT / "prox_spark").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    assert [name for name, text in texts.items() if re.search(r"install [^\n]{0,12}prox[-_]spark\[", text)] == []
+
+
 def test_install_lines_are_found() -> None:
     lines = [words for page in PAGES for words in install_lines(page)]
     assert [".[hf]"] in lines and any(word.startswith("dist/prox_spark-*") for words in lines for word in words)

@@ -33,7 +33,7 @@ class Constraints:
             try:
                 from llguidance import hf
             except ImportError as error:
-                raise EngineError("constrain needs llguidance: pip install 'prox-spark[hf]'") from error
+                raise EngineError("constrain needs llguidance: install the extra hf of prox-spark") from error
             self._guide = hf.from_tokenizer(self._tokenizer, self._vocabulary, sorted(self._eos) or None)
         return self._guide
 

@@ -102,7 +102,7 @@ def _adapted(model: Any, rank: int) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
-        raise EngineError("lora_rank above 0 needs peft: pip install 'prox-spark[train]'") from error
+        raise EngineError("lora_rank above 0 needs peft: install the extra train of prox-spark") from error
     return get_peft_model(
         model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     )
