@@ -129,7 +129,7 @@ def test_mlflow_that_is_not_installed_is_named(
     with caplog.at_level(logging.WARNING, logger="prox_spark"):
         tracking.log(HERE, tracking.Logged(name="refine doc"))
     assert caplog.messages == [f"MLflow has no record of refine doc: {tracking.INSTALL}"]
-    with pytest.raises(SessionError, match="pip install"):
+    with pytest.raises(SessionError, match="the extra mlflow"):
         tracking.check(HERE)
 
 
