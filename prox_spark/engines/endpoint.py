@@ -99,13 +99,18 @@ class Endpoint:
             raise Closed(f"{self.url} answers HTTP {status}")
         if status != 200:
             raise Refused(f"HTTP {status}: {_beginning(content)}")
-        if content.lstrip().startswith(b"{"):
-            return bytes(content)
-        try:
-            msgspec.json.decode(content)
-        except msgspec.DecodeError as error:  # a page of a proxy or of a server that is starting
-            raise Unavailable(f"the answer is not JSON: {_beginning(content)}") from error
-        raise Refused(f"the answer is no JSON object: {_beginning(content)}")
+        _check_object(content)
+        return bytes(content)
+
+
+def _check_object(content: bytes | bytearray) -> None:
+    if content.lstrip().startswith(b"{"):
+        return
+    try:
+        msgspec.json.decode(content)
+    except msgspec.DecodeError as error:  # a page of a proxy or of a server that is starting
+        raise Unavailable(f"the answer is not JSON: {_beginning(content)}") from error
+    raise Refused(f"the answer is no JSON object: {_beginning(content)}")
 
 
 def _beginning(content: bytes | bytearray) -> str:
