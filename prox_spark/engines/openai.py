@@ -129,10 +129,12 @@ def _url(settings: OpenAISettings) -> str:
 def _tokenizer(settings: OpenAISettings) -> Tokenizer:
     if settings.tokenizer is None:
         return WordTokenizer()
-    from transformers import AutoTokenizer
-
     from prox_spark.engines.tokenizer import ModelTokenizer
 
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise EngineError("engine.tokenizer needs transformers: install the extra hf of prox-spark") from error
     try:
         loaded = AutoTokenizer.from_pretrained(settings.tokenizer, revision=settings.revision, trust_remote_code=False)
         return ModelTokenizer(loaded.backend_tokenizer)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,6 +123,35 @@ def test_each_target_is_what_it_says(databricks: str, filled_in: Path, workspace
     assert made["dev"]["name"] == "[dev ada_lovelace] prox_refine" and made["prod"]["name"] == "prox_refine"
     assert made["dev"]["schedule"]["pause_status"] == "PAUSED"
     assert "run_as" not in made["dev"] and "service_principal_name" in made["prod"]["run_as"]
+
+
+def test_the_job_whose_models_are_behind_endpoints_is_what_the_page_tells_to_make_of_it(
+    databricks: str, filled_in: Path, workspace: str
+) -> None:
+    page = (BUNDLE / "README.md").read_text(encoding="utf-8")
+    tree = yaml.safe_load((filled_in / "job.yml").read_text(encoding="utf-8"))
+    job = tree["resources"]["jobs"]["prox_refine"]
+    (cpu,) = job["job_clusters"] = [item for item in job["job_clusters"] if item["job_cluster_key"] == "cpu"]
+    cpu["new_cluster"] |= yaml.safe_load(block(page, "spark_env_vars:"))
+    for task in job["tasks"]:
+        if task["task_key"].startswith("refine_"):
+            task |= {"job_cluster_key": "cpu", **yaml.safe_load(block(page, "libraries:"))}
+    (filled_in / "job.yml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    settings = "settings=${workspace.file_path}/databricks/serving.yaml"
+    assert f"bundle deploy --var '{settings}'" in page
+    strictly = ("validate", "--strict", "--target", "dev", "--output", "json", "--var", settings)
+    done = call(databricks, filled_in, workspace, *strictly)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = json.loads(done.stdout)
+    (told,) = (item for item in made["resources"]["jobs"]["prox_refine"]["parameters"] if item["name"] == "settings")
+    assert told["default"] == f"{made['workspace']['file_path']}/databricks/serving.yaml"
+
+
+def block(page: str, first: str) -> str:
+    """Give the indented lines of a page that begin with `first`."""
+    found = re.search(rf"^    {first}\n(?:      .*\n)+", page, re.M)
+    assert found is not None, first
+    return textwrap.dedent(found[0])
 
 
 def test_a_field_that_it_does_not_know_is_found(databricks: str, filled_in: Path, workspace: str) -> None:

@@ -66,7 +66,14 @@ def test_install_lines_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["databricks/prox.yaml", "emr/prox.yaml", "standalone/prox.yaml", "kubernetes/prox.yaml"]
+    "name",
+    [
+        "databricks/prox.yaml",
+        "databricks/serving.yaml",
+        "emr/prox.yaml",
+        "standalone/prox.yaml",
+        "kubernetes/prox.yaml",
+    ],
 )
 def test_settings_of_a_cluster_mark_what_is_to_be_filled_in(name: str) -> None:
     lines = (ROOT / "deploy" / name).read_text(encoding="utf-8").splitlines()
