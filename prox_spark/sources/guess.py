@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from prox_spark.errors import SourceError
 from prox_spark.sources.adapters import C4, FINEWEB, OPENWEBMATH, REDPAJAMA_V2
-from prox_spark.sources.columns import string
+from prox_spark.sources.columns import Columns, Value, members, string
 from prox_spark.sources.compression import BrokenStream
 from prox_spark.sources.files import is_parquet
 from prox_spark.sources.json_lines import parse_object
@@ -22,6 +22,9 @@ from prox_spark.sources.streams import Input, chunks, head
 RECORDS = 50
 LONGEST_HEAD = 64 << 20
 """Bytes in which a file must have come to the end of its first line."""
+
+DEPTH = 3
+"""Objects inside of objects that are looked into; their columns go by paths, such as `content.text`."""
 
 TEXT_COLUMNS = ("text", "content", "raw_content", "body", "document", "page", "article", "markdown", "article_text")
 URL_COLUMNS = ("url", "uri", "link", "source_url", "page_url", "target_uri")
@@ -69,13 +72,27 @@ def guess(source: Input, *, text_column: str | None = None) -> Guess:
         strings = _of_parquet(source) if parquet else _of_json(source)
     except (BadRecord, BrokenStream, pa.ArrowException, OSError) as error:
         why = error.detail if isinstance(error, BadRecord) else error
-        raise SourceError(f"{source.path} is not read: it must be JSON lines or Parquet ({why})") from error
+        raise SourceError(
+            f"{source.path} is not read: it must be JSON lines or Parquet ({why}){_advice(source)}"
+        ) from error
     kind = "parquet" if parquet else "jsonl"
     if text_column is not None:
         if text_column not in strings:
             raise SourceError(f"{source.path} has no column {text_column}; found {', '.join(strings)}")
         return Guess(kind, text_column, _url(strings, text_column), named=False)
     return of_columns(kind, strings, path=source.path)
+
+
+def _advice(source: Input) -> str:
+    """Say how to get there from what people have; nothing where that is not known."""
+    name, start = source.path.lower(), head(source).lstrip()
+    if start.startswith((b"WARC/", b"<", b"%PDF")) or ".warc" in name:
+        return "; extract the text first, with trafilatura for one, and write a JSON object a line"
+    if start.startswith(b"["):
+        return "; write the objects of the array one a line"
+    if ".csv" in name or ".tsv" in name:
+        return "; make it Parquet, as with pandas.read_csv(…).to_parquet(…)"
+    return ""
 
 
 def of_columns(kind: str, strings: Strings, *, path: str = "the file") -> Guess:
@@ -103,7 +120,16 @@ def of_columns(kind: str, strings: Strings, *, path: str = "the file") -> Guess:
 
 
 def _url(strings: Strings, text_column: str) -> str | None:
-    return next((name for name in URL_COLUMNS if name != text_column and any(strings.get(name, ()))), None)
+    filled = sorted((name for name, values in strings.items() if name != text_column and any(values)), key=_depth)
+    return next((name for url in URL_COLUMNS for name in filled if _leaf(name) == url), None)
+
+
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _depth(name: str) -> int:
+    return name.count(".")
 
 
 def _of_json(source: Input) -> Strings:
@@ -112,10 +138,11 @@ def _of_json(source: Input) -> Strings:
         start += chunk
         if b"\n" in start or len(start) > LONGEST_HEAD:
             break
-    records, bad = [], None
+    records: list[Columns] = []
+    bad = None
     for line in islice(filter(bytes.strip, start.split(b"\n")), RECORDS):
         try:
-            records.append(parse_object(line))
+            records.append(dict(_within(parse_object(line))))
         except BadRecord as error:  # one of many, or cut where the head ends
             bad = bad or error
     if bad is not None and not records:
@@ -124,13 +151,25 @@ def _of_json(source: Input) -> Strings:
     return {name: [string(record.get(name)) or "" for record in records] for name in columns}
 
 
+def _within(columns: Mapping[str, Value], outer: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Value]]:
+    """Give columns, and those inside of them by their paths."""
+    for name, value in columns.items():
+        yield f"{outer}{name}", value
+        if depth > 1:
+            yield from _within(members(value), f"{outer}{name}.", depth - 1)
+
+
 def _of_parquet(source: Input) -> Strings:
     with source.open() as handle:
         file = pq.ParquetFile(handle, pre_buffer=False)
-        names = {field.name: is_string(field.type) for field in file.schema_arrow}
-        texts = [name for name, is_text in names.items() if is_text]
-        first = next(file.iter_batches(batch_size=RECORDS, columns=texts), None) if texts else None
-    rows = [] if first is None else first.to_pylist()
+        fields = list(file.schema_arrow)
+        wanted = [field.name for field in fields if is_string(field.type) or pa.types.is_struct(field.type)]
+        first = next(file.iter_batches(batch_size=RECORDS, columns=wanted), None) if wanted else None
+    table = pa.table({}) if first is None else pa.Table.from_batches([first])
+    for _ in range(DEPTH - 1):
+        table = table.flatten()
+    rows = table.to_pylist()
+    names = dict.fromkeys([*(field.name for field in fields), *table.column_names])
     return {name: [_text(row.get(name)) for row in rows] for name in names}
 
 

@@ -44,6 +44,16 @@ def test_text_and_url_are_found_by_name_or_else_by_length(record: dict[str, Any]
     assert of_json(record) == Guess("jsonl", text, url, named=False)
 
 
+def test_columns_inside_of_others_go_by_their_paths() -> None:
+    record = {"n": 1, "page": {"body": PAGE, "about": {"url": "http://a.b"}}}
+    assert of_json(record) == Guess("jsonl", "page.body", "page.about.url", named=False)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([record]), sink)
+    assert guess(memory_input("a.parquet", sink.getvalue())) == Guess(
+        "parquet", "page.body", "page.about.url", named=False
+    )
+
+
 def test_sources_with_columns_of_their_own_are_named() -> None:
     assert (
         of_columns("jsonl", {"raw_content": [PAGE], "date_download": ["x"], "digest": ["y"]}).source == "redpajama-v2"
@@ -72,11 +82,18 @@ def test_parquet_is_told_by_its_first_bytes() -> None:
         (b"", "it has no record"),
         (b'{"n": 1}\n', "found n"),
         (b"PAR1 and no more", "must be JSON lines or Parquet"),
+        (b"WARC/1.0\r\nWARC-Type: response", "extract the text first"),
+        (b'[{"text": "a"}]', "one a line"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(content: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says):
         guess(memory_input("pages", content))
+
+
+def test_a_table_of_a_spreadsheet_is_told_how_to_become_one_that_is_read() -> None:
+    with pytest.raises(SourceError, match="make it Parquet"):
+        guess(memory_input("pages.csv", b"id,text\n1,It rained\n"))
 
 
 def test_a_column_that_the_user_names_is_taken() -> None:
