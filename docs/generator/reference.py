@@ -102,7 +102,9 @@ def _parameters(parameters: Sequence[Any]) -> str:
                 "needed" if parameter.required else f"`{shown}`" if shown is not None else "",
             ]
         )
-    return table(["", "what", "default"], rows) if rows else ""
+    if not any(row[2] for row in rows):
+        return table(["", "what"], [row[:2] for row in rows]) if rows else ""
+    return table(["", "what", "default"], rows)
 
 
 def _text(text: str | None) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from prox_spark.pipeline import ApplySummary, IngestSummary, RefineSummary
     from prox_spark.pipeline.plan import Plan
 
+NOTHING = "nothing to do, every text that came through the passes before it has its program"
+
 
 def ingested(options: Invocation, lake: str, summary: IngestSummary) -> None:
     """Show what an ingest did."""
@@ -72,7 +74,7 @@ def planned(options: Invocation, plan: Plan) -> None:
         return print_json(asdict(plan))
     console = options.console()
     if not plan.texts:
-        return console.print(f"plan {plan.pass_name}: nothing to do, every text has its program")
+        return console.print(f"plan {plan.pass_name}: {NOTHING}")
     duplicates = f", {plan.duplicates_saved:,} more documents are copies of them" if plan.duplicates_saved else ""
     console.print(f"plan {plan.pass_name} ({plan.engine}): {plan.texts:,} texts to do{duplicates}")
     if plan.engine == NEAR_DUPLICATES:
@@ -96,7 +98,7 @@ def refined(options: Invocation, summary: RefineSummary) -> None:
 def refine_line(summary: RefineSummary) -> str:
     """Say in one line what a refine did."""
     if summary.texts == 0:
-        return f"refine {summary.pass_name}: nothing to do, every text has its program"
+        return f"refine {summary.pass_name}: {NOTHING}"
     if summary.engine == NEAR_DUPLICATES:
         return (
             f"refine {summary.pass_name}: {summary.texts:,} texts, {summary.near_duplicates:,} repeat an earlier one, "

@@ -58,7 +58,7 @@ def test_a_run_with_nothing_to_do_says_so(capsys: pytest.CaptureFixture[str]) ->
     unchanged = ApplySummary("r", "doc", None, 10, 0, 0, 0, 2, 50, 50, seconds=1.0)
     screens.ran(PEOPLE, [(nothing, unchanged)])
     assert capsys.readouterr().out.splitlines() == [
-        "refine doc: nothing to do, every text has its program",
+        "refine doc: nothing to do, every text that came through the passes before it has its program",
         "apply doc: nothing to do, 10 kept, 0 edited, 0 dropped, 2 not run",
     ]
 
