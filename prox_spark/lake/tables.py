@@ -355,7 +355,8 @@ class Lake:
         lost = {key: value for key, value in ddl.properties(table).items() if there.get(key) != value}
         if lost:
             logger.warning("the catalog dropped %s of %s; they are set again", ", ".join(lost), table)
-            pairs = ", ".join(f"'{key}' = '{value}'" for key, value in lost.items())
+            # All at once: Delta compares the two retentions, and takes one that a statement leaves out for its default.
+            pairs = ", ".join(f"'{key}' = '{value}'" for key, value in ddl.properties(table).items())
             self.spark.sql(f"ALTER TABLE {self.name(table)} SET TBLPROPERTIES ({pairs})")
 
     def _written(self, table: str, commit: Commit, *, after: int | None) -> int:

@@ -180,6 +180,7 @@ def test_the_settings_of_the_job_are_settings_of_the_package() -> None:
     config = load([str(BUNDLE / "prox.yaml")], [])
     assert [item.profile for item in config.passes] == ["prox-web-doc", "prox-web-chunk"]
     assert {config.engine_of(item).kind for item in config.passes} == {"vllm"}
+    assert all(getattr(config.engine_of(item), "eager", None) for item in config.passes)  # compiling hung there once
 
 
 def test_what_a_user_has_to_fill_in_is_marked(bundle: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from prox_spark.audit.export import export, packing
 from prox_spark.audit.history import document, history
 from prox_spark.audit.maintain import expiring
 from prox_spark.audit.verify import verify
+from prox_spark.lake import ddl
 from prox_spark.lake.tables import Lake
 from prox_spark.pipeline.plan import plan
 from prox_spark.report import report
@@ -138,3 +139,13 @@ def test_tables_and_columns_say_in_the_catalog_what_they_hold(owned: Lake) -> No
         assert rows["text_sha256"]["comment"].startswith("Hash of the text")
     properties = owned.spark.sql(f"SHOW TBLPROPERTIES {owned.name('corpus')}").collect()
     assert ("delta.enableDeletionVectors", "false") in [(row["key"], row["value"]) for row in properties]
+
+
+def test_what_a_catalog_made_of_a_new_tables_retention_is_looked_at_and_set_again(
+    owned: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "delta.deletedFileRetentionDuration"
+    owned.spark.sql(f"ALTER TABLE {owned.name('corpus')} UNSET TBLPROPERTIES ('{key}')")
+    owned._keep_history("corpus")
+    assert owned.properties("corpus")[key] == ddl.RETENTION
+    assert [record.args for record in caplog.records] == [(key, "corpus")]

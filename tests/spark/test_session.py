@@ -18,7 +18,16 @@ from pyspark.sql import functions as F
 
 from prox_spark.errors import SessionError
 from prox_spark.spark import local
-from prox_spark.spark.session import active, cache_folder, has_delta, platform, session, setting, wanted_delta
+from prox_spark.spark.session import (
+    active,
+    cache_folder,
+    has_delta,
+    is_to_start,
+    platform,
+    session,
+    setting,
+    wanted_delta,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +56,8 @@ def run_python(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_platform_that_brings_its_own_spark_is_known(environ: dict[str, str], name: str | None) -> None:
     assert platform(environ) == name
+    if name is not None:  # what a platform provides is never this command's to stop
+        assert not is_to_start(environ)
 
 
 class Unasked:
