@@ -62,9 +62,9 @@ def test_scores_and_programs_are_not_taken_for_each_other(engine: str, profile: 
         resolve(config)
 
 
-def test_only_the_language_of_prox_can_be_forced() -> None:
+def test_a_score_cannot_be_forced_into_a_grammar() -> None:
     config = configuration.load(overrides=["passes=[{name: a, profile: score-doc, constrain: true}]"])
-    with pytest.raises(ConfigError, match="constrain is for the language of ProX"):
+    with pytest.raises(ConfigError, match="constrain is for programs: the profile score-doc asks a classifier"):
         resolve(config)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from prox_spark.chunks import Numbering, Window
 from prox_spark.engines.seam import Sampling
-from prox_spark.program import grammar
+from prox_spark.program import grammar, grammars
 from prox_spark.program.operations import Level
 
 PromptFormat = Literal["llama2", "plain", "raw", "chatml"]
@@ -89,7 +89,7 @@ def profile_fingerprint(profile: Profile) -> str:
     parts = {**asdict(profile), "name": None, "version": PROMPTS_VERSION}
     answers = parts.pop("grammar")
     if parts.pop("constrain"):
-        parts["grammar"] = grammar.VERSION
+        parts["grammar"] = grammars.VERSION if answers in grammars.GRAMMARS else grammar.VERSION
     defaults = {field.name: field.default for field in fields(profile) if field.default is not MISSING}
     for name in (*_NOT_ASKED, *(name for name in _LATER if name in parts and parts[name] == defaults[name])):
         del parts[name]

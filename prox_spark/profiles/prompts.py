@@ -14,7 +14,7 @@ from prox_spark.profiles.rendered import rendered as _rendered
 from prox_spark.profiles.rendered import sized as _prompt
 from prox_spark.profiles.shown import shortened as _shortened
 from prox_spark.profiles.shown import shown_text
-from prox_spark.program import grammar
+from prox_spark.program import grammar, grammars
 
 
 def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chunk, Prompt | None]]:
@@ -42,12 +42,17 @@ def prompts(profile: Profile, text: str, tokenizer: Tokenizer) -> list[tuple[Chu
 def _constrained(
     profile: Profile, text: str, made: list[tuple[Chunk, Prompt | None]]
 ) -> list[tuple[Chunk, Prompt | None]]:
-    """Add to each prompt what may be answered: strings are quoted from the text as it is, not as it is shown."""
-    lines = text.split("\n")
+    """Add to each prompt what may be answered: strings are quoted from the text as it is, not as it is shown.
+
+    With parity lines are those that are shown, which end at a lone carriage return too.
+    """
+    lines = (shown_text(profile, text) if profile.parity else text).split("\n")
 
     def allowed(part: Chunk) -> str:
         if profile.level == "document":
             return grammar.VERDICTS
+        if profile.grammar in grammars.GRAMMARS:
+            return grammars.answers(profile.grammar, lines, part)
         return grammar.chunk_grammar(lines[part.line_start : part.line_end + 1], part.line_start)
 
     return [(part, prompt and replace(prompt, grammar=allowed(part))) for part, prompt in made]

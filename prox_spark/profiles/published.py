@@ -154,8 +154,8 @@ def find(
         raise ConfigError(f"there is no profile {name!r}; profiles are: {', '.join(PROFILES)}")
     constrain = profile.constrain if constrain is None else constrain
     chosen = replace(profile, prompt_format=prompt_format or profile.prompt_format, parity=parity, constrain=constrain)
-    if constrain and chosen.grammar != "prox":
-        raise ConfigError(f"constrain is for the language of ProX, which the profile {name} does not ask for")
+    if constrain and chosen.grammar == "score":
+        raise ConfigError(f"constrain is for programs: the profile {name} asks a classifier, which only gives a number")
     return _completed(chosen, brought or Brought())
 
 

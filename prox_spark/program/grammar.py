@@ -66,7 +66,7 @@ def chunk_grammar(lines: Sequence[str], first: int) -> str:
         f'start: "keep_chunk()" | (removal "\\n"){{0,{most}}} last "\\n"?',
         "removal: REMOVE | KEPT",
         f"REMOVE: /remove_lines\\(({_ranges(first, len(lines), '')}|{_ranges(first, len(lines), 'line_')})\\)/",
-        f"KEPT: /# {_between(first, first + len(lines) - 1)}/",
+        f"KEPT: /# {between(first, first + len(lines) - 1)}/",
         f'more: ("\\n" removal){{0,{most}}}',
     ]
     if not quotable:
@@ -79,7 +79,9 @@ def chunk_grammar(lines: Sequence[str], first: int) -> str:
         rules.append(f"first{at}: delete{at} more then{at + 1}{f' | first{at + 1}' if at + 1 < len(only) else ''}")
         rules.append(f'then{at}: | "\\n" delete{at} more then{at + 1} | then{at + 1}')
         rules.append(f"delete{at}: {_deletion(f'IN{at}')}")
-        rules.append(f"IN{at}: /({'|'.join(map(_literal, unique))})[^\\n]*/ & {_runs([_shown(p) for p in pieces])}")
+        rules.append(
+            f"IN{at}: /({'|'.join(map(_shown_literal, unique))})[^\\n]*/ & {runs_of([_shown(p) for p in pieces])}"
+        )
     return "\n".join([*rules, f"then{len(only)}:"]) + "\n"
 
 
@@ -91,17 +93,22 @@ def _anywhere(quotable: Sequence[Sequence[str]], text: str) -> str:
     """Write the terminal of what one deletion may look for: any run that does not stand in too many places."""
     pieces = [piece for line in quotable for piece in (*map(_shown, line), "\n")]
     frequent = _frequent(quotable, text)
-    refused = f" & ~/{'|'.join(map(_literal, frequent))}/" if frequent else ""
-    return f'ANYWHERE: /[^\\s\\\\\\n"][^\\s\\\\\\n"][^\\n]*/ & {_runs(pieces)}{refused}'
+    refused = f" & ~/{'|'.join(map(_shown_literal, frequent))}/" if frequent else ""
+    return f'ANYWHERE: /[^\\s\\\\\\n"][^\\s\\\\\\n"][^\\n]*/ & {runs_of(pieces)}{refused}'
 
 
-def _runs(pieces: Sequence[str]) -> str:
+def runs_of(pieces: Sequence[str]) -> str:
+    """Write the regular expression of the runs of some pieces."""
     return f'%regex {{ "substring_chunks": {json.dumps(list(pieces), ensure_ascii=False)} }}'
 
 
-def _literal(run: str) -> str:
-    """Write a string, escaped as in a program, as a regular expression between slashes."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$/])", r"\\\1", _shown(run))
+def _shown_literal(run: str) -> str:
+    return literal(_shown(run))
+
+
+def literal(run: str) -> str:
+    """Write a string as a regular expression between slashes."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$/])", r"\\\1", run)
 
 
 def _shown(piece: str) -> str:
@@ -148,15 +155,22 @@ def _growing(pieces: Sequence[str]) -> Iterator[str]:
 
 def _ranges(first: int, count: int, prefix: str) -> str:
     """Write all pairs of a start and an end that is not before it; its size grows with the number of lines only."""
-    last = first + count - 1
-    pairs = (f"{start}, {prefix}end={_between(start, last)}" for start in range(first, last + 1))
-    return f"{prefix}start=({'|'.join(pairs)})"
+    return f"{prefix}start=({pairs(first, first + count - 1, f', {prefix}end=')})"
 
 
-def _between(low: int, high: int) -> str:
+def pairs(low: int, high: int, amid: str) -> str:
+    """Write the pairs of two numbers that are in order, what stands amid them included.
+
+    >>> pairs(7, 8, "-")
+    '7-(7|8)|8-8'
+    """
+    return "|".join(f"{start}{amid}{between(start, high)}" for start in range(low, high + 1))
+
+
+def between(low: int, high: int) -> str:
     """Write a regular expression for the numbers from `low` to `high`.
 
-    >>> _between(8, 8), _between(7, 123)
+    >>> between(8, 8), between(7, 123)
     ('8', '([7-9]|[1-9][0-9]|1[0-1][0-9]|12[0-3])')
     """
     parts = list(_spans(low, high))
@@ -191,5 +205,14 @@ def _quotable(lines: Sequence[str]) -> list[list[str]]:
         if left < 0:
             break
         if len(shown.strip()) >= 2 and not _UNUSABLE.search(shown):
-            quotable.append(_PIECES.findall(shown))
+            quotable.append(pieces_of(shown))
     return quotable
+
+
+def pieces_of(line: str) -> list[str]:
+    """Cut a line into words and single other characters.
+
+    >>> pieces_of("It's a")
+    ['It', "'", 's', ' ', 'a']
+    """
+    return _PIECES.findall(line)

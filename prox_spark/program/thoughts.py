@@ -11,7 +11,10 @@ import re
 from collections.abc import Iterator
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad"
-_TAG = re.compile(rf"<(/?)(?:[a-z]+:)?(?:{_NAMES})>|\[(/?)(?:{_NAMES})\]", re.IGNORECASE)
+TAG = rf"<(/?)(?:[a-z]+:)?(?:{_NAMES})>|\[(/?)(?:{_NAMES})\]"
+"""What opens or closes a thought, in any case."""
+
+_TAG = re.compile(TAG, re.IGNORECASE)
 _CALL = re.compile(r"[\s;]*[A-Za-z_][A-Za-z0-9_]*\s*\(")
 
 

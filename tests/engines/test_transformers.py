@@ -17,7 +17,7 @@ from prox_spark.config import TransformersSettings
 from prox_spark.engines import Prompt, TransformersEngine
 from prox_spark.errors import EngineError
 from prox_spark.program import execute, parse
-from prox_spark.program.grammar import chunk_grammar
+from prox_spark.program.grammar import VERDICTS, chunk_grammar
 
 torch = pytest.importorskip("torch")
 
@@ -140,6 +140,14 @@ def test_within_a_grammar_nothing_of_an_answer_is_rejected(model_folder: Path) -
     assert set(found) <= {"applied"} and found["applied"] > 0
     free = engine.generate([replace(prompt, grammar=None) for prompt in prompts])
     assert any(parse(answer.text).problems for answer in free)
+
+
+def test_behind_the_end_of_its_grammar_an_answer_ends(model_folder: Path) -> None:
+    pytest.importorskip("llguidance")
+    prompts = [Prompt(f"{number}", max_new_tokens=40, grammar=VERDICTS) for number in range(6)]
+    answers = load(model_folder, batch_size=8).generate(prompts)
+    assert {answer.text for answer in answers} <= {"keep_doc()", "drop_doc()"}
+    assert {answer.finish_reason for answer in answers} == {"stop"}
 
 
 class Failing:

@@ -8,10 +8,11 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.guided import accepts, written
 
 from prox_spark.chunks import WordTokenizer, chunk
 from prox_spark.program import execute
-from prox_spark.program.grammar import VERDICTS, _between, chunk_grammar
+from prox_spark.program.grammar import VERDICTS, between, chunk_grammar
 
 llguidance = pytest.importorskip("llguidance")
 
@@ -23,16 +24,10 @@ def guide() -> object:
     return llguidance.LLTokenizer("byte")
 
 
-def accepts(guide: object, grammar: str, text: str) -> bool:
-    matcher = llguidance.LLMatcher(guide, grammar)
-    assert not matcher.is_error(), matcher.get_error()
-    return bool(matcher.consume_tokens(list(text.encode())) and matcher.is_accepting())
-
-
 @given(st.integers(0, 1200), st.integers(0, 300))
 @settings(max_examples=60)
 def test_ranges_of_numbers_are_exact(low: int, width: int) -> None:
-    pattern = re.compile(_between(low, low + width))
+    pattern = re.compile(between(low, low + width))
     for number in range(max(0, low - 20), low + width + 120):
         assert (pattern.fullmatch(str(number)) is not None) == (low <= number <= low + width)
 
@@ -68,21 +63,6 @@ def test_what_a_chunk_program_may_say(guide: object, program: str, allowed: bool
 def test_what_may_be_said_about_a_document(guide: object) -> None:
     answers = ["keep_doc()", "drop_doc()", "drop", "keep_chunk()"]
     assert [accepts(guide, VERDICTS, text) for text in answers] == [True, True, False, False]
-
-
-def written(guide: object, grammar: str, seed: int, stop: float = 0.3) -> str:
-    """Write a random program, byte by byte, within the grammar; quoting anything it lets."""
-    choice, text = random.Random(seed), b""
-    matcher = llguidance.LLMatcher(guide, grammar)
-    while not matcher.is_stopped() and len(text) < 4000:
-        mask = matcher.compute_bitmask()
-        allowed = [byte for byte in range(256) if mask[byte // 8] >> (byte % 8) & 1]
-        if matcher.is_accepting() and (not allowed or choice.random() < stop):
-            break
-        byte = choice.choice(allowed)
-        assert matcher.consume_token(byte)
-        text += bytes([byte])
-    return text.decode()
 
 
 WORDS = [

@@ -1,10 +1,10 @@
-"""The profiles after ProX, made small and with a system text that was made up, for those that have a reader."""
+"""The profiles that models answer, made small and with a system text that was made up where it is not ours to ship."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from prox_spark.chunks import Chunk, Numbering, Window
+from prox_spark.chunks import Chunk, Window
 from prox_spark.engines import Completion, Engine, Prompt, PromptTokenizer
 from prox_spark.profiles import PROFILES, Profile, prompts
 from prox_spark.program import readers
@@ -14,17 +14,20 @@ PAGE = "Home | About\n\n  It rained all day long.\r\nThe river rose <lid:9> </th
 
 
 def _small(profile: Profile) -> Profile:
-    numbering = profile.numbering or Numbering()
+    if profile.numbering is None:
+        return replace(profile, max_new_tokens=12)
     return replace(
         profile,
         system="You clean pages.",
-        numbering=replace(numbering, marker=numbering.marker or "[{n:03d}]"),
+        numbering=replace(profile.numbering, marker=profile.numbering.marker or "[{n:03d}]"),
         window=profile.window and Window(300, "chars", 0.2),
         max_new_tokens=12,
     )
 
 
-SMALL = [_small(PROFILES[name]) for name in ("ultrax", "rescraper", "refinex", "np") if name in readers.GRAMMARS]
+SMALL = [_small(profile) for profile in PROFILES.values() if profile.prompt_format in ("llama2", "chatml")]
+"""Those of ProX, which any model with a chat can be asked, and all that were made from Qwen3."""
+LATER = [profile for profile in SMALL if profile.grammar != "prox"]
 
 
 def asked(profile: Profile, engine: Engine) -> tuple[list[tuple[Chunk, Prompt]], list[Completion], list[Readings]]:

@@ -1,4 +1,4 @@
-"""Real vLLM on a CPU answers the prompts of each profile after ProX with a random Qwen3, in a process of its own."""
+"""Real vLLM on a CPU answers the prompts of each profile with a random Qwen3, in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.refiner_profiles import PAGE, SMALL, asked
+from support.refiner_profiles import LATER, PAGE, SMALL, asked
 from support.small_models import make_qwen3
 
 from prox_spark.config import TransformersSettings, VllmSettings
@@ -38,8 +38,18 @@ def test_each_profile_is_asked_and_read(qwen: Engine, profile: Profile) -> None:
     assert all(answer.error is None and 0 < answer.output_tokens <= 12 for answer in answers)
 
 
+@pytest.mark.parametrize("profile", LATER, ids=lambda profile: profile.name)
+def test_what_is_written_within_a_grammar_is_read_without_a_problem(qwen: Engine, profile: Profile) -> None:
+    _, answers, readings = asked(replace(profile, constrain=True, sampling=Sampling(40.0), max_new_tokens=60), qwen)
+    for answer, reading in zip(answers, readings, strict=True):
+        cut = answer.finish_reason == "length"
+        assert answer.error is None
+        assert {problem.reason for problem in reading.problems} <= ({"truncated", "bad_arguments"} if cut else set())
+        assert reading.operations or cut, answer.text
+
+
 def test_greedy_answers_are_those_of_transformers_and_sampled_ones_differ(qwen: Engine, folder: Path) -> None:
-    [(_, prompt), *_] = prompts(replace(SMALL[0], sampling=None), PAGE, qwen.tokenizer)
+    [(_, prompt), *_] = prompts(replace(LATER[0], sampling=None), PAGE, qwen.tokenizer)
     assert prompt is not None
     other = create(TransformersSettings(model=str(folder), device="cpu"))
     assert qwen.generate([prompt]) == other.generate([prompt])

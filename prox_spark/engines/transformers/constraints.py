@@ -26,7 +26,7 @@ class Constraints:
         """
         if not any(grammars):
             return []
-        return [Mask(self._guided(), grammars, self._vocabulary)]
+        return [Mask(self._guided(), grammars, self._vocabulary, self._eos)]
 
     def _guided(self) -> Any:
         if self._guide is None:
@@ -39,9 +39,12 @@ class Constraints:
 
 
 class Mask:
-    """A logits processor that follows each row of one batch through its grammar, and forbids what may not come next."""
+    """A logits processor that follows each row of one batch through its grammar, and forbids what may not come next.
 
-    def __init__(self, guide: Any, grammars: Sequence[str | None], vocabulary: int) -> None:
+    Behind the end of its grammar an answer can only end.
+    """
+
+    def __init__(self, guide: Any, grammars: Sequence[str | None], vocabulary: int, eos: frozenset[int]) -> None:
         from llguidance import LLMatcher
         from llguidance.torch import allocate_token_bitmask
 
@@ -50,6 +53,7 @@ class Mask:
             if matcher is not None and matcher.is_error():
                 raise ValueError(f"the grammar cannot be read: {matcher.get_error()}")
         self._bits = allocate_token_bitmask(1, vocabulary)
+        self._eos = sorted(eos)
         self._seen: int | None = None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
@@ -61,7 +65,7 @@ class Mask:
                     matcher.consume_tokens(tokens)
         self._seen = input_ids.shape[1]
         for row, matcher in enumerate(self._matchers):
-            if matcher is not None and not matcher.is_stopped():
+            if matcher is not None:
                 scores[row] = scores[row].masked_fill(~self._allowed(matcher, scores), float("-inf"))
         return scores
 
@@ -73,6 +77,10 @@ class Mask:
         import torch
         from llguidance.torch import fill_next_token_bitmask
 
+        if matcher.is_stopped():
+            allowed = torch.zeros(scores.shape[1], dtype=torch.bool)
+            allowed[self._eos or slice(None)] = True
+            return allowed.to(scores.device)
         fill_next_token_bitmask(matcher, self._bits, 0)
         bits = torch.arange(32, dtype=torch.int32)
         allowed = ((self._bits[0].unsqueeze(1) >> bits) & 1).flatten()[: scores.shape[1]].bool()
