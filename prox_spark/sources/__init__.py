@@ -4,6 +4,7 @@ from prox_spark.sources.adapters import SOURCES, Adapter, adapter, check_snapsho
 from prox_spark.sources.files import LEFT_OUT, File, Slice, Unit, has_records, splits_in_place, units, why_left_out
 from prox_spark.sources.reading import SCHEMA, Reader, batches
 from prox_spark.sources.records import REASONS, Record
+from prox_spark.sources.rehearsal import Part
 from prox_spark.sources.streams import Input, memory_input
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Adapter",
     "File",
     "Input",
+    "Part",
     "Reader",
     "Record",
     "Slice",

@@ -15,6 +15,7 @@ from prox_spark.sources.files import Slice, is_parquet
 from prox_spark.sources.json_lines import read_lines
 from prox_spark.sources.parquet_rows import read_rows
 from prox_spark.sources.records import Record, described, quarantined, record_id
+from prox_spark.sources.rehearsal import Part, deadly
 from prox_spark.sources.streams import MEMORY, Input, head, local_input
 
 BATCH_BYTES = 8 << 20
@@ -42,13 +43,25 @@ class Reader:
     limit: int
     memory: int = MEMORY
 
-    def slices(self, slices: Iterable[Slice]) -> Iterator[Record]:
+    def slices(self, slices: Iterable[Slice], *, careful: bool = False) -> Iterator[Record]:
         """Read the records of some slices."""
-        for part in slices:
-            joined = part.file.joined
-            source = local_input(part.file.path, part.file.size)
-            other = None if joined is None else local_input(joined.path, joined.size)
-            yield from self.records(source, start=part.start, end=part.end, joined=other)
+        return self.parts([_part(one) for one in slices], careful=careful)
+
+    def parts(self, parts: Sequence[Part], *, careful: bool = False) -> Iterator[Record]:
+        """Read the records of parts of files.
+
+        Args:
+            parts: The parts.
+            careful: Whether a process of its own reads them first, and one that ends it is a bad record.
+        """
+        ended = deadly(self, parts) if careful else {}
+        for number, part in enumerate(parts):
+            if number in ended:
+                origin = self.adapter.origin(part.source.path, self.snapshot)
+                detail = f"reading it ends the process: {ended[number]}"
+                yield quarantined("unexpected", detail, origin, part.start, raw_bytes=part.source.size)
+            else:
+                yield from self.records(part.source, start=part.start, end=part.end, joined=part.joined)
 
     def records(
         self, source: Input, *, start: int = 0, end: int | None = None, joined: Input | None = None
@@ -72,6 +85,12 @@ class Reader:
             yield quarantined("unreadable_file", error.strerror or str(error), origin, start)
         except Exception as error:  # noqa: BLE001  # whatever a file holds, it costs itself and not the job
             yield quarantined("unexpected", described(error), origin, start)
+
+
+def _part(cut: Slice) -> Part:
+    joined = cut.file.joined
+    other = None if joined is None else local_input(joined.path, joined.size)
+    return Part(local_input(cut.file.path, cut.file.size), cut.start, cut.end, other)
 
 
 def batches(records: Iterable[Record], *, source: str, unit: int) -> Iterator[pa.RecordBatch]:

@@ -170,14 +170,6 @@ def claim(settings: EngineSettings) -> str | None:
     return address
 
 
-def attempt() -> int:
-    """Count how often Spark has tried this task before; 0 outside a task."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    return 0 if context is None else context.attemptNumber()
-
-
 def _addresses() -> Sequence[str]:
     from pyspark import TaskContext
 

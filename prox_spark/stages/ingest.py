@@ -23,6 +23,7 @@ from prox_spark.sources import (
     SCHEMA,
     Adapter,
     File,
+    Part,
     Reader,
     Slice,
     Unit,
@@ -34,6 +35,7 @@ from prox_spark.sources import (
     units,
 )
 from prox_spark.spark import listing
+from prox_spark.spark.attempts import attempt
 from prox_spark.spark.listing import Listing
 from prox_spark.spark.partitions import partition_keys, range_key
 from prox_spark.spark.rows import TABLE, json_rows
@@ -255,7 +257,7 @@ def _read_units(reader: Reader, tally: Tally | None) -> Callable[[Batches], Batc
             for row in batch.to_pylist():
                 slices = [_slice(part) for part in row["slices"]]
                 size = sum(part.end - part.start for part in slices)
-                records = reader.slices(slices)
+                records = reader.slices(slices, careful=attempt() > 0)
                 yield from _counted(batches(records, source=reader.adapter.name, unit=row["unit"]), counter, size)
 
     return read
@@ -270,7 +272,7 @@ def _read_contents(reader: Reader, tally: Tally | None) -> Callable[[Batches], B
                 source = memory_input(name, batch.column("content")[row].as_buffer())
                 content = batch.column("joined_content")[row].as_buffer()
                 joined = None if content is None else memory_input(other, content)
-                records = reader.records(source, joined=joined)
+                records = reader.parts([Part(source, joined=joined)], careful=attempt() > 0)
                 yield from _counted(batches(records, source=reader.adapter.name, unit=unit), counter, source.size)
 
     return read

@@ -30,6 +30,7 @@ from prox_spark.lake import schema
 from prox_spark.program import readers
 from prox_spark.program.stored import Readings
 from prox_spark.spark import gpus
+from prox_spark.spark.attempts import attempt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -222,7 +223,7 @@ class Task:
         if first is None:
             return
         settings = self._pass.engine
-        careful = gpus.attempt() > 0
+        careful = attempt() > 0
         if isinstance(settings, ModelSettings) and settings.threads is not None:
             os.environ.setdefault("RAYON_NUM_THREADS", str(settings.threads))  # of the tokenizer, not all the machine's
         with ExitStack() as stack:

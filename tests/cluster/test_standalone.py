@@ -157,10 +157,13 @@ def test_both_passes_survive_a_worker_that_is_killed(spark: SparkSession, cluste
     program = [sys.executable, "-m", "prox_spark.cli", "--conf", str(settings(cluster, wheel)), "--json"]
     source, path = sample()[0]
 
+    deadly = str(ROOT / "tests" / "data" / "aborts_pyarrow.parquet")  # whoever reads its footer is ended by pyarrow
     ingested = subprocess.run(
-        [*program, "ingest", source, path], env=environ, cwd=cluster.folder, capture_output=True, text=True, check=False
-    )
+        [*program, "ingest", source, path, deadly], env=environ, cwd=cluster.folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert ingested.returncode == 0, ingested.stderr
+    assert json.loads(ingested.stdout)["quarantined"] == 1
     documents = json.loads(ingested.stdout)["documents"]
 
     running = subprocess.Popen(
