@@ -9,8 +9,11 @@ SQL and must agree byte for byte.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 
 from prox_spark.program.characters import names_pattern
@@ -21,6 +24,9 @@ KEEPS = ("keep_doc", "keep_chunk")
 EDITS = ("remove_lines", "replace_str", "add_line", "rewrite")
 LOCAL = ("replace_str", "add_line")
 """What a program that writes the page anew must not hold besides."""
+
+Span = tuple[int, int, str]
+"""Characters of a line, the end not included, and what comes in their place."""
 
 _NAMES = re.compile(names_pattern())
 
@@ -42,7 +48,7 @@ class Page:
     lines: list[str] = field(default_factory=list)
     words: list[int] = field(default_factory=list)  # before each line, and in all
     ranges: list[tuple[int, int]] = field(default_factory=list)
-    spans: dict[int, list[tuple[int, int, str]]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[int, list[Span]] = field(default_factory=lambda: defaultdict(list))
     added: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     _known: set[str] | None = None
 
@@ -77,7 +83,7 @@ class Page:
         return "".join(parts).removesuffix("\n") if parts and parts[-1].endswith("\n") else "".join(parts)
 
 
-def _edited(line: str, spans: list[tuple[int, int, str]]) -> tuple[str, bool]:
+def _edited(line: str, spans: Sequence[Span]) -> tuple[str, bool]:
     """Put targets in the place of spans; say whether the line's end went with one."""
     parts, at = [], 0
     for start, end, target in sorted(spans):
@@ -85,6 +91,17 @@ def _edited(line: str, spans: list[tuple[int, int, str]]) -> tuple[str, bool]:
             parts += [line[at:start], target]
             at = end
     return "".join([*parts, line[at:]]), at > len(line)
+
+
+def _place(spans: Sequence[Span], start: int, end: int) -> int | None:
+    """Give where a span goes among others that are in order and apart; None where it overlaps one.
+
+    >>> spans = [(0, 2, ""), (5, 7, "")]
+    >>> _place(spans, 2, 5), _place(spans, 4, 6)
+    (1, None)
+    """
+    place = bisect_left(spans, (end, 0, ""))
+    return None if place and spans[place - 1][1] > start else place
 
 
 def edit(page: Page, chunk: ChunkProgram, policy: Policy) -> list[AppliedOperation]:
@@ -112,7 +129,7 @@ class _Judged:
         self._local = any(name in LOCAL for name in names)
         self._before: set[Operation] = set()
         self._ranges: list[tuple[int, int]] = []
-        self._spans: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+        self._spans: dict[int, list[Span]] = defaultdict(list)  # of each line in order
         self._added: list[tuple[int, str]] = []
         self._rewritten = False
 
@@ -167,20 +184,18 @@ class _Judged:
         if line is None or not self._first <= line <= self._last:
             return self._chunk.fate(operation, rejected="outside_chunk")
         reason = self._wrong_strings(source, target)
-        start = end = 0
-        if reason is None:
-            whole = self._page.whole(line)
-            start = whole.find(source)
-            end = start + len(source)
-            if start < 0:
-                reason = "not_found"
-            elif whole.find(source, start + 1) >= 0:
-                reason = "not_unique"
-            elif any(start < other_end and other_start < end for other_start, other_end, _ in self._spans[line]):
-                reason = "overlaps"
         if reason is not None:
             return self._chunk.fate(operation, rejected=reason)
-        self._spans[line].append((start, end, target))
+        whole = self._page.whole(line)
+        start = whole.find(source)
+        if start < 0:
+            return self._chunk.fate(operation, rejected="not_found")
+        if whole.find(source, start + 1) >= 0:
+            return self._chunk.fate(operation, rejected="not_unique")
+        place = _place(self._spans[line], start, start + len(source))
+        if place is None:
+            return self._chunk.fate(operation, rejected="overlaps")
+        self._spans[line].insert(place, (start, start + len(source), target))
         fewer = max(0, count_words(source) - count_words(target))
         return self._chunk.fate(operation, found=1, words_removed=fewer)
 
@@ -216,9 +231,12 @@ class _Judged:
         self._added.append((line, target))
         return self._chunk.fate(operation, found=1)
 
+    @cached_property
+    def _own(self) -> str:
+        return "\n".join(self._page.lines[self._first : self._last + 1])
+
     def _rewrite(self, operation: Operation) -> AppliedOperation:
         target, policy = operation.target or "", self._policy
-        own = "\n".join(self._page.lines[self._first : self._last + 1])
         reason = None
         if policy.rewrite == "reject":
             reason = "not_allowed"
@@ -226,7 +244,7 @@ class _Judged:
             reason = "outside_chunk"
         elif self._local:
             reason = "contradiction"
-        elif len(target) > policy.max_growth * len(own):
+        elif len(target) > policy.max_growth * len(self._own):
             reason = "grows"
         elif policy.rewrite == "source_words" and self._page.invents(target):
             reason = "invents_text"
@@ -237,5 +255,5 @@ class _Judged:
         self._rewritten = True
         self._ranges.append((self._first, self._last))
         self._added.append((self._first - 1, target))
-        fewer = max(0, count_words(own) - count_words(target))
+        fewer = max(0, count_words(self._own) - count_words(target))
         return self._chunk.fate(operation, found=self._last - self._first + 1, words_removed=fewer)

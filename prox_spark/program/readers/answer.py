@@ -136,13 +136,16 @@ class Collected:
 
     operations: list[Operation] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    _verdicts: set[Operation] = field(default_factory=set)
 
     def add(self, item: Item, line: int, text: str) -> None:
         """Take in what a line says; a verdict that was said before is one."""
         if isinstance(item, str):
             self.problems.append(Problem(line, item, text[:200]))
-        elif item.op not in ("keep_chunk", "keep_doc", "drop_doc") or item not in self.operations:
+        elif item not in self._verdicts:
             self.operations.append(item)
+            if item.op in ("keep_chunk", "keep_doc", "drop_doc"):
+                self._verdicts.add(item)
 
     def readings(self) -> Readings:
         """Give them as what strict mode reads; the published executor, where there is none, is taken to do the same."""
