@@ -34,6 +34,8 @@ def register_functions(spark: SparkSession, *, mode: Mode = "strict") -> None:
       Built from Spark's own expressions, like `prox_words`.
     - `prox_words(text)`: the words of a text, as the executor counts them.
 
+    Programs are those of ProX's language; what other refiners write has no meaning without the windows that they saw.
+
     Args:
         mode: How all three read and execute programs.
     """
