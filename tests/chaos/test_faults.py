@@ -14,11 +14,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from chaos import line
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 psutil = pytest.importorskip("psutil")
 
@@ -70,12 +74,14 @@ class Command:
         self.started = time.monotonic()
         self.children: list[Any] = []
 
-    def wait(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=1200)
-        return self.process.returncode, out, err
+    def wait(self) -> tuple[int, str]:
+        _, err = self.process.communicate(timeout=1200)
+        return self.process.returncode, err
 
     def kill(self, victim: str) -> str | None:
-        """Kill one process without warning; give what it was, None when there was none of the kind."""
+        """Kill one process without warning; give what it was, None when there was none of the kind any more."""
+        if self.process.poll() is not None:
+            return None
         try:
             self.children = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
@@ -103,37 +109,45 @@ class Command:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(corpus: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
-    """Give what a lake holds when nothing goes wrong, and how long it takes."""
-    command = Command(tmp_path_factory.mktemp("undisturbed") / "lake", corpus)
-    code, out, err = command.wait()
-    assert code == 0, err
-    return digest(out), time.monotonic() - command.started
+def completed(spark: SparkSession, corpus: tuple[str, str]) -> Callable[..., dict[str, Any]]:
+    """Give what takes a lake through the line in this process, where nothing is killed, and says what it then holds."""
+
+    def take(lake: Path, what: str = "all") -> dict[str, Any]:
+        return line.digest(line.take(spark, str(lake), *corpus, what))
+
+    return take
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    spark: SparkSession, corpus: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], float]:
+    """Give what a lake holds when nothing goes wrong, and how long the line takes."""
+    began = time.monotonic()
+    lake = line.take(spark, str(tmp_path_factory.mktemp("undisturbed") / "lake"), *corpus)
+    seconds = time.monotonic() - began
+    return line.digest(lake), seconds
 
 
 @slow
-def test_a_pass_that_drops_copies_decides_the_same_whatever_is_killed(corpus: tuple[str, str], tmp_path: Path) -> None:
-    code, out, err = Command(tmp_path / "undisturbed", corpus, "copies").wait()
-    assert code == 0, err
-    expected, chance = digest(out), random.Random(SEED)
+def test_a_pass_that_drops_copies_decides_the_same_whatever_is_killed(
+    corpus: tuple[str, str], completed: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    expected, chance = completed(tmp_path / "undisturbed", "copies"), random.Random(SEED)
     assert expected["verified"] == [] and expected["signatures"]["rows"] == PAGES
     for victim in VICTIMS * 2:
         command = Command(tmp_path / "lake", corpus, "copies")
         time.sleep(chance.uniform(0, 25))
         command.kill(victim)
         command.end()
-    code, out, err = Command(tmp_path / "lake", corpus, "copies").wait()
-    assert code == 0, err
-    assert digest(out) == expected, f"seed {SEED}"
-
-
-def digest(out: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    return value
+    assert completed(tmp_path / "lake", "copies") == expected, f"seed {SEED}"
 
 
 def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
-    corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+    corpus: tuple[str, str],
+    completed: Callable[..., dict[str, Any]],
+    undisturbed: tuple[dict[str, Any], float],
+    tmp_path: Path,
 ) -> None:
     expected, duration = undisturbed
     assert expected["verified"] == []
@@ -149,21 +163,22 @@ def test_whatever_is_killed_the_next_run_completes_the_lake_exactly_once(
             if killed == KILLS:
                 break
             command = Command(lake, corpus)
-            time.sleep(chance.uniform(0, 0.8 * duration))
+            time.sleep(chance.uniform(0, 0.6 * duration))  # a brief session takes less time than this one did at first
             victim = command.kill(victims[killed % len(victims)])
             at = time.monotonic() - command.started
             command.end()
             killed += victim is not None
             print(f"kill {killed:3}: {victim} after {at:.1f} s, exit {command.process.returncode}", flush=True)
-        code, out, err = Command(lake, corpus).wait()
-        assert code == 0, err
-        assert digest(out) == expected, f"seed {SEED}"
+        assert completed(lake) == expected, f"seed {SEED}"
         shutil.rmtree(lake)
 
 
 @slow
 def test_two_commands_at_once_both_succeed_or_one_says_why(
-    corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+    corpus: tuple[str, str],
+    completed: Callable[..., dict[str, Any]],
+    undisturbed: tuple[dict[str, Any], float],
+    tmp_path: Path,
 ) -> None:
     expected, _ = undisturbed
     pairs: tuple[tuple[str, str], ...] = (("all", "all"), ("ingest", "all"), ("run", "run"))
@@ -173,11 +188,9 @@ def test_two_commands_at_once_both_succeed_or_one_says_why(
             assert Command(lake, corpus, "ingest").wait()[0] == 0
         commands = [Command(lake, corpus, what) for what in pair]
         for command in commands:
-            code, _, err = command.wait()
+            code, err = command.wait()
             assert code == 0 or "run the command again" in err or "BUSY" in err, err[-2000:]
-        code, out, err = Command(lake, corpus).wait()
-        assert code == 0, err
-        found = digest(out)
+        found = completed(lake)
         # Two engines may have written the same program at once; the oldest counts, and the corpus is the same.
         assert found["programs"]["distinct"] == expected["programs"]["distinct"]
         assert {**found, "programs": None} == {**expected, "programs": None}, pair
@@ -211,7 +224,10 @@ def cli(*arguments: str) -> tuple[int, str]:
 
 @slow
 def test_a_full_disk_and_a_read_only_lake_are_one_line_each(
-    corpus: tuple[str, str], undisturbed: tuple[dict[str, Any], float], small_disk: Path
+    corpus: tuple[str, str],
+    completed: Callable[..., dict[str, Any]],
+    undisturbed: tuple[dict[str, Any], float],
+    small_disk: Path,
 ) -> None:
     lake = small_disk / "lake"
     pages, answers = corpus
@@ -233,6 +249,4 @@ def test_a_full_disk_and_a_read_only_lake_are_one_line_each(
     subprocess.run(["mount", "-o", "remount,rw,size=64m", str(small_disk)], check=True)
     assert (code, err.count("\n")) == (2, 1), err
     assert "read-only" in err
-    code, out, err = Command(lake, corpus).wait()
-    assert code == 0, err
-    assert digest(out) == undisturbed[0]
+    assert completed(lake) == undisturbed[0]
