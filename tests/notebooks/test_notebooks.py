@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-import os
+import logging
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,8 @@ import pytest
 import prox_spark
 
 if TYPE_CHECKING:
-    from nbclient import NotebookClient
+    from IPython.core.interactiveshell import InteractiveShell
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -65,40 +65,47 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kernel(desk: Path) -> Iterator[NotebookClient]:
-    """Start one kernel for all notebooks, as each would start a JVM; every one begins with an empty namespace."""
-    nbformat = pytest.importorskip("nbformat", reason="pip install nbformat nbclient ipykernel, they are in dev")
-    from nbclient import NotebookClient
+def shell() -> Iterator[InteractiveShell]:
+    """Give the IPython of a kernel in this process, whose Spark session it takes: a kernel's own would be one more."""
+    pytest.importorskip("IPython", reason="pip install ipykernel matplotlib, they are in dev")
+    import matplotlib
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
-    with pytest.MonkeyPatch.context() as environ:
-        environ.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
-        environ.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        environ.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-        place = {"metadata": {"path": str(desk)}}
-        client = NotebookClient(nbformat.v4.new_notebook(), timeout=900, kernel_name="python3", resources=place)
-        with client.setup_kernel():
-            yield client
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """Do without windows: plots are inline."""
+
+    with matplotlib.rc_context():
+        shell: InteractiveShell = Shell.instance(config=Config(HistoryManager={"enabled": False}))
+        shell.enable_matplotlib("inline")
+        yield shell
+        Shell.clear_instance()
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
-def test_a_notebook_runs_from_top_to_bottom(path: Path, kernel: NotebookClient) -> None:
-    import nbformat
+def test_a_notebook_runs_from_top_to_bottom(
+    path: Path,
+    spark: SparkSession,
+    shell: InteractiveShell,
+    desk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import pandas as pd
+    from IPython.utils.capture import capture_output
 
-    notebook = kernel.nb = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell("get_ipython().run_line_magic('reset', '-f')"))
-    kernel.execute(reset_kc=False, cleanup_kc=False)
-    if "PROX_SPARK_KEEP_NOTEBOOKS" in os.environ:  # to look at them
-        nbformat.write(notebook, Path(os.environ["PROX_SPARK_KEEP_NOTEBOOKS"]) / path.name)
-    images = [
-        output
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if "image/png" in output.get("data", {})
-    ]
-    assert images, "a notebook without a plot"
-    assert not [
-        cell for cell in notebook.cells if any(item.get("name") == "stderr" for item in cell.get("outputs", []))
-    ]
+    monkeypatch.chdir(desk)
+    shell.reset(new_session=False)  # every one begins with an empty namespace
+    outputs = []
+    with pd.option_context("display.max_colwidth", None):
+        for cell in cells(path, "code"):
+            with capture_output() as shown:
+                done = shell.run_cell("".join(cell["source"]))
+            done.raise_error()
+            assert shown.stderr == ""
+            outputs += shown.outputs
+    assert [output for output in outputs if "image/png" in output.data], "a notebook without a plot"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
