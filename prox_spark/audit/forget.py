@@ -10,25 +10,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from prox_spark.audit import decisions
 from prox_spark.audit.maintain import vacuum
 from prox_spark.audit.retention import retention
 from prox_spark.audit.tags import tags, untag
 from prox_spark.errors import UserError
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.pipeline.recovery import recover
+from prox_spark.spark.settings import as_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 IDS, HASHES = "prox_spark_forgotten_ids", "prox_spark_forgotten_hashes"
-TABLES = {"programs": "text_sha256", "signatures": "text_sha256", "documents": "doc_id", "corpus": "doc_id"}
-"""What is forgotten where, and by which column. Documents go before the corpus: what is left half done by a kill must
-not look like documents that were never published."""
+PROGRAMS, ROWS = "prox_spark_outdated_programs", "prox_spark_outdated_rows"
+TABLES = ("programs", "signatures", "documents", "corpus")
+"""The tables that documents are taken out of, in the order in which it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class ForgetSummary:
         remains: Per table, until when its old versions can be read.
         untagged: Tags that were removed because a purge took their versions.
         seconds: Wall time.
+        returned: Documents that were dropped as copies of forgotten ones, and stand before the passes again.
     """
 
     run_id: str
@@ -62,6 +67,7 @@ class ForgetSummary:
     remains: tuple[Remainder, ...]
     untagged: tuple[str, ...]
     seconds: float
+    returned: int = 0
 
 
 def read_ids(lines: Sequence[str]) -> tuple[str, ...]:
@@ -109,7 +115,13 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
     with _views(lake, ids):
         documents = lake.read("documents").join(lake.spark.table(IDS), "doc_id", "left_semi").count()
         programs = lake.read("programs").join(lake.spark.table(HASHES), "text_sha256", "left_semi").count()
-        written = {table: _remove(lake, table, run) for table in TABLES}
+        written = {
+            "programs": _change_programs(lake, run),
+            "signatures": _remove(lake, "signatures", HASHES, "text_sha256", run),
+            "documents": _remove(lake, "documents", IDS, "doc_id", run),
+        }
+        # Last: what is left half done by a kill must not look like documents that were never published.
+        written["corpus"], returned = _change_corpus(lake, run)
     version = written["corpus"]
     untagged = tuple(known) if now else ()
     for name in untagged:
@@ -118,14 +130,14 @@ def forget(lake: Lake, ids: Sequence[str], *, now: bool = False, drop_tags: bool
     if now:
         version = _purge_deleted_rows(lake, run) or version
         purged = {"readable_from": _purge(lake)}
-    counts = {"documents": documents, "programs": programs}
+    counts = {"documents": documents, "programs": programs} | ({"returned": returned} if returned else {})
     columns = {"corpus_version": version} if version is not None else {}
     if version is not None:
         counts |= ledger.outcome_counts(lake, version)
     versions = {table: number for table, number in written.items() if number is not None}
     ledger.record(lake, run, counts=counts | purged, versions_written=versions, **columns)
     remains = tuple(Remainder(table, None if now else _until(lake, table)) for table in TABLES if lake.exists(table))
-    return ForgetSummary(run.run_id, len(ids), documents, programs, version, remains, untagged, run.seconds)
+    return ForgetSummary(run.run_id, len(ids), documents, programs, version, remains, untagged, run.seconds, returned)
 
 
 @contextmanager
@@ -141,7 +153,7 @@ def _views(lake: Lake, ids: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for view in (IDS, HASHES):
+        for view in (IDS, HASHES, PROGRAMS, ROWS):
             lake.spark.catalog.dropTempView(view)
 
 
@@ -159,18 +171,55 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
     return mine.distinct().join(others.distinct(), "text_sha256", "left_anti")
 
 
-def _remove(lake: Lake, table: str, run: Run) -> int | None:
-    column = TABLES[table]
+def _remove(lake: Lake, table: str, view: str, column: str, run: Run) -> int | None:
     before = lake.newest(table)
-    if before is None:
-        return None
-    view = HASHES if column == "text_sha256" else IDS
-    if lake.read(table).join(lake.spark.table(view), column, "left_semi").isEmpty():
+    if before is None or lake.read(table).join(lake.spark.table(view), column, "left_semi").isEmpty():
         return None
     statement = (
         f"MERGE INTO {lake.name(table)} AS t USING {view} AS f ON t.{column} = f.{column} WHEN MATCHED THEN DELETE"
     )
     return lake.change(table, statement, run.commit(), after=before)
+
+
+def _change_programs(lake: Lake, run: Run) -> int | None:
+    """Remove the programs of the texts, and the decisions that they were what others were copies of."""
+    if not decisions.are_there(lake):
+        return _remove(lake, "programs", HASHES, "text_sha256", run)
+    gone = lake.spark.table(HASHES)
+    outdated = decisions.outdated(lake, lake.spark.table(IDS), gone)
+    outdated.unionByName(gone, allowMissingColumns=True).createOrReplaceTempView(PROGRAMS)
+    before = lake.newest("programs")
+    if before is None or lake.spark.table(PROGRAMS).isEmpty():
+        return None
+    same_pass = "t.pass_name = f.pass_name AND t.fingerprint = f.fingerprint"
+    statement = (
+        f"MERGE INTO {lake.name('programs')} AS t USING {PROGRAMS} AS f "
+        f"ON t.text_sha256 = f.text_sha256 AND (f.fingerprint IS NULL OR ({same_pass})) "
+        "WHEN MATCHED AND f.chunks IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET chunks = f.chunks"
+    )
+    return lake.change("programs", statement, run.commit(), after=before)
+
+
+def _change_corpus(lake: Lake, run: Run) -> tuple[int | None, int]:
+    """Remove the rows of the documents; put those back that were dropped as copies of them. Give how many these are."""
+    before = lake.newest("corpus")
+    if before is None:
+        return None, 0
+    if not decisions.are_there(lake):
+        return _remove(lake, "corpus", IDS, "doc_id", run), 0
+    let_go = decisions.returning(lake, lake.read("corpus"))
+    returning = as_rows(let_go.join(lake.spark.table(IDS), "doc_id", "left_anti"))
+    if not (returned := returning.count()):
+        return _remove(lake, "corpus", IDS, "doc_id", run), 0
+    back = unrefined(lake.read("documents").join(returning, "doc_id", "left_semi"))
+    rows = back.unionByName(lake.spark.table(IDS).withColumn("is_forgotten", F.lit(True)), allowMissingColumns=True)
+    rows.createOrReplaceTempView(ROWS)
+    columns = ", ".join(f"t.`{name}` = f.`{name}`" for name in back.columns)
+    statement = (
+        f"MERGE INTO {lake.name('corpus')} AS t USING {ROWS} AS f ON t.doc_id = f.doc_id "
+        f"WHEN MATCHED AND f.is_forgotten THEN DELETE WHEN MATCHED THEN UPDATE SET {columns}"
+    )
+    return lake.change("corpus", statement, run.commit(), after=before), returned
 
 
 def _purge_deleted_rows(lake: Lake, run: Run) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
+from prox_spark.audit import decisions
 from prox_spark.audit.diff import readable
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
@@ -53,7 +54,10 @@ def restore(lake: Lake, version: str | int) -> RestoreSummary:
     rows = lake.count("corpus")
     if before is None or number == max(version.version for version in lake.versions("corpus")):
         return RestoreSummary(run.run_id, number, None, rows, 0, 0, run.seconds)
-    then, documents = lake.read("corpus", number), lake.read("documents")
+    documents, then = lake.read("documents"), lake.read("corpus", number)
+    if any(entry.command == "forget" for entry in lake.entries()) and decisions.are_there(lake):
+        # What was dropped as a copy of a forgotten document does not become one again.
+        then = then.join(decisions.returning(lake, then), "doc_id", "left_anti")
     back = then.join(documents.select("doc_id"), "doc_id", "left_semi")
     later = unrefined(documents.join(then.select("doc_id"), "doc_id", "left_anti"))
     frame = back.unionByName(later.withColumn("run_id", F.lit(run.run_id)))

@@ -137,21 +137,30 @@ def _no_rows(columns: dict[str, str]) -> str:
     return f"SELECT {nothing} WHERE false"
 
 
-def duplicates(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str:
-    """Write the query for the documents that passes of the kind near_duplicates dropped, one row each."""
-    parts = []
+def duplicates(name: Name, lineage: Sequence[PublishedVersion], oldest: int, at: int | None = None) -> str:
+    """Write the query for the documents that passes of the kind near_duplicates dropped, one row each.
+
+    Args:
+        name: Names a table.
+        lineage: The versions that the corpus stands on, newest first.
+        oldest: The oldest version of the corpus that can be read.
+        at: The version of the corpus; None takes it as it is now. A row that was dropped stays as its pass wrote it.
+    """
+    parts, rows = [], name("corpus") + ("" if at is None else f" VERSION AS OF {at}")
     for version, before in zip(lineage, (*lineage[1:], None), strict=False):
         *earlier, last = map(json.loads, version.passes.keys)
-        if NEAR_DUPLICATES not in last or version.version < oldest:
+        if NEAR_DUPLICATES not in last:
             continue
         is_edited = any(key["level"] == "chunk" for key in earlier)
         known = before if before is not None and before.version >= oldest and is_edited else None
-        parts.append(_copies(name, version, known, fingerprint=last["fingerprint"]))
+        parts.append(_copies(name, rows, version, known, fingerprint=last["fingerprint"]))
     return " UNION ALL ".join(parts) or _no_rows(DUPLICATES)
 
 
-def _copies(name: Name, version: PublishedVersion, before: PublishedVersion | None, *, fingerprint: str) -> str:
-    """Write the query for one version; a program is found by the text that reached the pass, as are those of twins."""
+def _copies(
+    name: Name, rows: str, version: PublishedVersion, before: PublishedVersion | None, *, fingerprint: str
+) -> str:
+    """Write the query for what one version dropped; a program is found by the text that reached the pass."""
     text, join = "d.text_sha256", ""
     if before is not None:
         text = "coalesce(b.text_sha256, d.text_sha256)"
@@ -170,7 +179,7 @@ def _copies(name: Name, version: PublishedVersion, before: PublishedVersion | No
         f"IF({same}, 1D, CAST({told('p', SIMILARITY)} AS DOUBLE)) AS similarity, "
         f"IF({same}, {told('p', DOCUMENT)}, {told('p', FAMILY)}) AS family, "
         f"c.reason, c.pass_name, {version.version} AS version "
-        f"FROM {name('corpus')} VERSION AS OF {version.version} AS c "
+        f"FROM {rows} AS c "
         f"JOIN {name('documents')} AS d ON d.doc_id = c.doc_id {join}"
         f"JOIN {name('programs')} AS p ON p.text_sha256 = {text} AND {program('p')} "
         f"LEFT JOIN {name('programs')} AS t ON t.text_sha256 = {told('p', TWIN)} AND {program('t')} "

@@ -82,19 +82,26 @@ def texts(lake: Lake, passes: tuple[AnyPass, ...], shards: int) -> tuple[DataFra
     return ready.select("doc_id", "text_sha256", "text", shard), False
 
 
-def texts_before(lake: Lake, before: Sequence[AnyPass | PastPass]) -> DataFrame:
+def texts_before(lake: Lake, before: Sequence[AnyPass | PastPass], documents: DataFrame | None = None) -> DataFrame:
     """Give `doc_id`, `text_sha256` and `text` of documents as they reach the pass behind `before`.
 
     Verdicts edit nothing: behind them alone a text is that of its document, and documents that they drop are there too.
+
+    Args:
+        lake: The lake.
+        before: The passes.
+        documents: Rows of `documents`; None takes all.
     """
-    if all(pass_.level == "document" for pass_ in before):
-        return lake.read("documents").select("doc_id", "text_sha256", "text")
-    return texts_after(lake, before).select("doc_id", "text_sha256", "text")
+    documents = lake.read("documents") if documents is None else documents
+    if not all(pass_.level == "document" for pass_ in before):
+        documents = texts_after(lake, before, documents)
+    return documents.select("doc_id", "text_sha256", "text")
 
 
-def texts_after(lake: Lake, passes: Sequence[AnyPass | PastPass]) -> DataFrame:
+def texts_after(lake: Lake, passes: Sequence[AnyPass | PastPass], documents: DataFrame | None = None) -> DataFrame:
     """Give `doc_id`, `url`, `text_sha256`, `text` of the documents as `passes` leave them, whatever `corpus` holds."""
-    rows = _through(lake, _from_documents(lake.read("documents")), passes, run_id="")
+    documents = lake.read("documents") if documents is None else documents
+    rows = _through(lake, _from_documents(documents), passes, run_id="")
     arrived = rows.where(_stands_before(len(passes)) & F.col("text").isNotNull())
     return arrived.select("doc_id", "url", "text_sha256", "text")
 

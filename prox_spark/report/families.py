@@ -31,7 +31,8 @@ def copies(lake: Lake, history: Sequence[PublishedVersion]) -> DataFrame:
         history: The versions that it stands on, oldest first.
     """
     newest_first = tuple(reversed(history))
-    return lake.spark.sql(views.duplicates(lake.name, newest_first, oldest_readable(lake.entries())))
+    at = newest_first[0].read if newest_first else None
+    return lake.spark.sql(views.duplicates(lake.name, newest_first, oldest_readable(lake.entries()), at))
 
 
 def sizes(rows: DataFrame) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from prox_spark.lake.lineage import PublishedVersion
-from prox_spark.lake.views import REMOVED, edits, removed, statements
+from prox_spark.lake.views import REMOVED, duplicates, edits, removed, statements
 from prox_spark.passes import Chain
 
 DOC = PublishedVersion(1, "run-1", Chain(('{"name": "doc"}',)), 1)
@@ -58,3 +59,11 @@ def test_removed_leaves_out_versions_that_cannot_be_read_any_more() -> None:
     nothing = removed(name, [], oldest=0)
     assert nothing.endswith("WHERE false")
     assert all(f"AS {column}" in nothing for column in REMOVED)
+
+
+def test_duplicates_takes_the_rows_as_they_are_now_or_as_they_were_in_a_version() -> None:
+    key = {"name": "copies", "fingerprint": "f", "level": "document", "near_duplicates": {}}
+    dropping = PublishedVersion(1, "run-1", Chain((json.dumps(key),)), 1)
+    assert versions_read(duplicates(name, [CHUNK, dropping], oldest=0)) == []
+    assert versions_read(duplicates(name, [CHUNK, dropping], oldest=0, at=2)) == [2]
+    assert duplicates(name, [CHUNK], oldest=0).endswith("WHERE false")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from support.copies import planted
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
+from prox_spark.audit.forget import forget
+from prox_spark.audit.restore import restore
 from prox_spark.audit.verify import verify
 from prox_spark.lake.tables import Lake
 from prox_spark.spark.settings import changed
@@ -133,6 +136,30 @@ def test_three_ingests_and_other_partitions_give_the_same_decisions(
         pipeline.refine(lake, "copies", config=settings(exact="drop"))
     assert before and before.items() <= decisions(lake).items()
     assert decisions(lake) == decisions(at_once)
+
+
+def test_forgetting_lets_a_copy_back_and_a_text_that_another_document_has_stays_what_others_repeat(
+    spark: SparkSession, at_once: Lake, tmp_path: Path
+) -> None:
+    shutil.copytree(at_once.location, tmp_path / "lake")
+    lake = Lake.open(spark, str(tmp_path / "lake"))
+    ids = {row["url"]: row["doc_id"] for row in lake.read("documents").select("url", "doc_id").collect()}
+    duplicates = "SELECT url, twin, family FROM duplicates WHERE url IN ('b/4', 'c/6', 'c/7')"
+
+    def copies() -> dict[str, tuple[str, str]]:
+        return {row["url"]: (row["twin"], row["family"]) for row in lake.sql(duplicates).collect()}
+
+    assert copies() == dict.fromkeys(("b/4", "c/6", "c/7"), (ids["a/1"], ids["a/1"]))
+    assert forget(lake, [ids["a/1"]]).returned == 1  # the very same text is in c/6: copies repeat that one now
+    assert copies() == dict.fromkeys(("b/4", "c/7"), (ids["c/6"], ids["c/6"]))
+    assert outcomes(lake)["c/6"] == ("not_run", None)
+    assert forget(lake, [ids["c/6"]]).returned == 2  # now the text is gone
+    assert copies() == {} and verify(lake).findings == ()
+    pipeline.run(lake, settings(exact="drop"))
+    assert copies() == {"c/7": (ids["b/4"], ids["b/4"])}
+    assert outcomes(lake)["b/4"] == ("kept", None)
+    restore(lake, 1)  # where both were copies of what is gone
+    assert outcomes(lake)["b/4"] == ("not_run", None) and verify(lake).findings == ()
 
 
 def test_a_chain_of_copies_is_followed_to_the_text_that_stays(spark: SparkSession) -> None:

@@ -81,6 +81,10 @@ def forgotten(options: Invocation, summary: ForgetSummary) -> None:
     )
     if summary.version is not None:
         console.print(f"corpus is at version {summary.version} without them")
+    if summary.returned:
+        console.print(
+            f"{summary.returned:,} documents were copies of them and are as ingested: the next run decides anew"
+        )
     for item in summary.remains:
         if item.until is None:
             console.print(f"{item.table}: no old version holds them any more")

@@ -33,8 +33,9 @@ def test_verifying_tells_of_programs_that_an_earlier_parser_read(capsys: pytest.
 
 def test_forgetting_says_until_when_old_versions_hold_the_documents(capsys: pytest.CaptureFixture[str]) -> None:
     remains = (Remainder("corpus", datetime(2036, 1, 2, tzinfo=timezone.utc)), Remainder("programs", None))
-    screens.forgotten(PEOPLE, ForgetSummary("r", 3, 2, 4, 7, remains, ("v1.0",), 1.0))
-    shown = capsys.readouterr().out
+    screens.forgotten(PEOPLE, ForgetSummary("r", 3, 2, 4, 7, remains, ("v1.0",), 1.0, 5))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "5 documents were copies of them" in shown
     assert "2 of 3 documents" in shown
     assert "corpus: old versions hold them until 2036-01-02" in shown
     assert "programs: no old version holds them any more" in shown
