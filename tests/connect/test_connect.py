@@ -10,8 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
@@ -25,34 +29,19 @@ def without_spark() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(spark: SparkSession) -> Iterator[str]:
+    """Have the JVM of the tests' session serve Spark Connect as well, on a free loopback port."""
     pytest.importorskip("grpc", reason="pip install grpcio grpcio-status googleapis-common-protos, they are in dev")
-    folder = tmp_path_factory.mktemp("connect")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py"), str(folder), port],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=without_spark(),
-            cwd=folder,
-        )
-        assert server.stdin is not None and server.stdout is not None
-        try:
-            line = server.stdout.readline().strip()
-            assert line.startswith("sc://"), (folder / "server.log").read_text(encoding="utf-8")[-2000:]
-            yield line
-        finally:
-            server.stdin.close()
-            try:
-                server.wait(60)
-            except subprocess.TimeoutExpired:
-                server.kill()
-            server.stdout.close()
+        port = free.getsockname()[1]
+    jvm: Any = spark._jvm
+    conf = jvm.org.apache.spark.SparkEnv.get().conf()
+    conf.set("spark.connect.grpc.binding.address", "127.0.0.1").set("spark.connect.grpc.binding.port", str(port))
+    service = jvm.org.apache.spark.sql.connect.service.SparkConnectService
+    service.start(spark._jsc.sc())
+    yield f"sc://127.0.0.1:{port}"
+    service.stop(jvm.scala.Option.empty(), jvm.scala.Option.empty())
 
 
 def test_the_line_sql_and_time_travel_work_over_connect(address: str, tmp_path: Path) -> None:
