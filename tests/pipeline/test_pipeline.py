@@ -83,17 +83,29 @@ def outcomes(lake: Lake) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.fixture(scope="module")
-def model_lake(spark: SparkSession, home: Path, settings: Config, pages: str) -> Path:
-    lake = Lake.open(spark, str(home / "lake"))
-    ingest(lake, settings, pages)
-    pipeline.run(lake, settings)
-    return home / "lake"
+def ingested_model(spark: SparkSession, home: Path, settings: Config, pages: str) -> Path:
+    ingest(Lake.open(spark, str(home / "ingested")), settings, pages)
+    return home / "ingested"
+
+
+@pytest.fixture(scope="module")
+def refined_model(spark: SparkSession, ingested_model: Path, home: Path, settings: Config) -> Path:
+    shutil.copytree(ingested_model, home / "refined")
+    pipeline.run(Lake.open(spark, str(home / "refined")), settings)
+    return home / "refined"
 
 
 @pytest.fixture
-def refined(spark: SparkSession, model_lake: Path, tmp_path: Path) -> Lake:
-    """Give a lake of its own that has been through both passes; a lake may be copied like any folder."""
-    shutil.copytree(model_lake, tmp_path / "refined")
+def ingested(spark: SparkSession, ingested_model: Path, tmp_path: Path) -> Lake:
+    """Give a lake of its own with the pages; a lake may be copied like any folder."""
+    shutil.copytree(ingested_model, tmp_path / "ingested")
+    return Lake.open(spark, str(tmp_path / "ingested"))
+
+
+@pytest.fixture
+def refined(spark: SparkSession, refined_model: Path, tmp_path: Path) -> Lake:
+    """Give a lake of its own whose pages have been through both passes."""
+    shutil.copytree(refined_model, tmp_path / "refined")
     return Lake.open(spark, str(tmp_path / "refined"))
 
 
@@ -192,18 +204,14 @@ def test_nothing_of_a_document_is_in_the_logs_of_delta(lake: Lake, settings: Con
     assert not [log for log in logs if "A sentence" in log or "a.example" in log]
 
 
-def test_the_counts_of_a_version_are_those_of_its_rows(
-    lake: Lake, settings: Config, pages: str, tmp_path: Path
-) -> None:
-    ingest(lake, settings, pages)
-    ingest(
-        lake, settings, write_pages(tmp_path / "more.jsonl", {"https://a.example/more": "Another page, found later."})
-    )
-    pipeline.run(lake, settings)
-    counts = {row["version"]: row for row in lake.sql("SELECT * FROM versions").collect()}
+def test_the_counts_of_a_version_are_those_of_its_rows(ingested: Lake, settings: Config, tmp_path: Path) -> None:
+    more = {"https://a.example/more": "Another page, found later."}
+    ingest(ingested, settings, write_pages(tmp_path / "more.jsonl", more))
+    pipeline.run(ingested, settings)
+    counts = {row["version"]: row for row in ingested.sql("SELECT * FROM versions").collect()}
     assert len(counts) > 2
     for version, row in counts.items():
-        counted = ledger.outcome_counts(lake, version)
+        counted = ledger.outcome_counts(ingested, version)
         assert {name: row[name] or 0 for name in counted} == counted
 
 
@@ -267,36 +275,31 @@ def test_a_version_that_an_interrupted_apply_left_out_of_runs_is_entered_by_the_
     assert [entry["version"] for entry in history(refined)] == [0, 1, 2, 3]
 
 
-def test_a_text_that_the_engine_cannot_answer_for_is_failed_and_keeps_its_text(
-    lake: Lake, tmp_path: Path, pages: str
-) -> None:
+def test_a_text_that_the_engine_cannot_answer_for_is_failed_and_keeps_its_text(ingested: Lake, tmp_path: Path) -> None:
     failing = configured(tmp_path, "failing.jsonl", **{"Nothing is wrong": "out of luck"})
-    ingest(lake, failing, pages)
-    summary = pipeline.refine(lake, "doc", config=failing)
+    summary = pipeline.refine(ingested, "doc", config=failing)
     assert (summary.texts, summary.errors) == (3, 1)
-    applied = pipeline.apply(lake, "doc", config=failing)
+    applied = pipeline.apply(ingested, "doc", config=failing)
     assert (applied.kept, applied.dropped, applied.failed) == (1, 1, 1)
-    row = lake.read("corpus").where("outcome = 'failed'").first()
+    row = ingested.read("corpus").where("outcome = 'failed'").first()
     assert (row["text"], row["reason"]) == (PAGES["https://a.example/3"], "engine_error")
-    assert pipeline.refine(lake, "doc", config=failing).texts == 0  # recorded, not tried for ever
+    assert pipeline.refine(ingested, "doc", config=failing).texts == 0  # recorded, not tried for ever
 
 
-def test_a_pass_applied_before_its_programs_are_there_changes_nothing(lake: Lake, settings: Config, pages: str) -> None:
-    ingest(lake, settings, pages)
-    assert pipeline.apply(lake, "doc", config=settings).version is None
-    assert pipeline.apply(lake, "chunk", config=settings).version is None
-    assert texts(lake) == PAGES
+def test_a_pass_applied_before_its_programs_are_there_changes_nothing(ingested: Lake, settings: Config) -> None:
+    assert pipeline.apply(ingested, "doc", config=settings).version is None
+    assert pipeline.apply(ingested, "chunk", config=settings).version is None
+    assert texts(ingested) == PAGES
 
 
 def test_the_order_of_refine_and_apply_does_not_change_the_result(
-    lake: Lake, refined: Lake, settings: Config, pages: str
+    ingested: Lake, refined: Lake, settings: Config
 ) -> None:
-    ingest(lake, settings, pages)
-    pipeline.refine(lake, "doc", config=settings)
-    pipeline.refine(lake, "chunk", config=settings)  # before doc is applied
-    pipeline.apply(lake, "chunk", config=settings)  # takes both passes at once
-    assert texts(lake) == texts(refined)
-    assert pipeline.apply(lake, "doc", config=settings).version is None
+    pipeline.refine(ingested, "doc", config=settings)
+    pipeline.refine(ingested, "chunk", config=settings)  # before doc is applied
+    pipeline.apply(ingested, "chunk", config=settings)  # takes both passes at once
+    assert texts(ingested) == texts(refined)
+    assert pipeline.apply(ingested, "doc", config=settings).version is None
 
 
 def test_records_are_documents_and_duplicates_and_quarantined(lake: Lake, settings: Config, tmp_path: Path) -> None:
