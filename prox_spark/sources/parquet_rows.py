@@ -50,10 +50,16 @@ def read_rows(
         with closing(opened) as file:
             for group in range(file.metadata.num_row_groups):
                 about = file.metadata.row_group(group)
-                if start <= begins(about) < (source.size if end is None else end):
+                # A damaged footer may say a place behind the end: the last slice takes that group, and says so.
+                if start <= min(begins(about), source.size - 1) < (source.size if end is None else end):
                     batches = _batches(file, handle, again, group)
                     yield from _read_group(batches, first, about.num_rows, adapter, origin, limit)
                 first += about.num_rows
+            if start == 0 and first != file.metadata.num_rows:
+                detail = (
+                    f"the footer says that there are {file.metadata.num_rows} rows, and its row groups have {first}"
+                )
+                yield quarantined("unreadable_rows", detail, origin, first)
 
 
 def _open(handle: Any, source: Input, adapter: Adapter) -> pq.ParquetFile:

@@ -206,6 +206,8 @@ def work(first: int, last: int, results: multiprocessing.SimpleQueue[tuple[int, 
             if wrong is None and peak > MEMORY_MB:
                 wrong = f"{peak} MB of memory"
             results.put((seed, wrong or f"fine {peak}"))
+            if peak > MEMORY_MB:
+                return  # the peak is that of the process, and the next case is another's
 
 
 def again(seed: int, exitcode: int | None) -> list[str]:

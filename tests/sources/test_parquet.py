@@ -132,6 +132,18 @@ def test_a_file_whose_footer_is_cut_off_is_one_bad_record(tmp_path: Path, keep: 
     assert (bad.reason, bad.raw_bytes) == ("unreadable_file", len(data[:keep]))
 
 
+def test_a_footer_whose_row_groups_have_other_rows_than_it_says_is_no_silence(tmp_path: Path) -> None:
+    data = Path(write(tmp_path, pages(1))).read_bytes()
+    about = b"\x16\x02\x19\x1c\x19"  # one row (zigzag) in all, before the list of row groups
+    at = data.rindex(b"\x16\x02", 0, data.rindex(b"ARROW:schema"))  # the same number at the end of the row group
+    assert about in data and at > data.index(about)
+    damaged = data[:at] + b"\x16\x00" + data[at + 2 :]
+    (bad,) = read(write_raw(tmp_path, "b.parquet", damaged), "parquet")
+    assert (bad.reason, bad.detail) == (
+        "unreadable_rows", "the footer says that there are 1 rows, and its row groups have 0"
+    )  # fmt: skip
+
+
 def test_a_file_of_no_bytes_is_empty_and_one_of_text_is_unreadable(tmp_path: Path) -> None:
     assert reasons(read(write_raw(tmp_path, "a.parquet", b""), "parquet")) == ["empty_file"]
     assert reasons(read(write_raw(tmp_path, "b.parquet", b"not Parquet"), "parquet")) == ["unreadable_file"]
