@@ -1,8 +1,10 @@
-"""How many rows of a Parquet file fit into memory at a time, by what its footer and its dictionaries say."""
+"""What a Parquet file needs in memory, by its footer and the headers of its pages."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
@@ -22,11 +24,29 @@ _INTEGER, _STRUCTS = b"\x15", (b"\x4c", b"\x3c")
 """In Thrift's compact form: the next field, an i32; the dictionary's own header, without and with a CRC before it."""
 
 
+_HEADERS = (4096, 1 << 20)
+"""Bytes that hold the header of a page with its smallest and largest value: of nearly every one, and of any."""
+
+_SLACK = 1 << 16
+"""Bytes by which writers of before counted a column too small."""
+
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 7, 8, 12
+_VARINTS = (4, 5, 6)
+
+
 class Dictionary(NamedTuple):
     """What the header of a dictionary's page says: its size in bytes, uncompressed, and how many values it holds."""
 
     size: int
     values: int
+
+
+class Page(NamedTuple):
+    """What the header of a page says: the bytes of the header itself, of the page as stored, and uncompressed."""
+
+    header: int
+    stored: int
+    size: int
 
 
 def begins(group: Any) -> int:
@@ -85,6 +105,76 @@ def dictionary(header: bytes) -> Dictionary:
     if header[at : at + 1] in _STRUCTS:
         return Dictionary(size, max(1, _varint(header, at + 2)[0] >> 1))
     return Dictionary(size, 1)
+
+
+def check_pages(group: Any, file: Any) -> None:
+    """Check that pages are where a row group has them, and none says that it is larger than its column.
+
+    What a header says is allocated before anybody looks at what follows.
+
+    Raises:
+        ArrowInvalid: A page has no header, or one that cannot be true.
+    """
+    for number in range(group.num_columns):
+        column = group.column(number)
+        at = column.dictionary_page_offset or column.data_page_offset
+        end, most = at + column.total_compressed_size, column.total_uncompressed_size + _SLACK
+        while 0 <= at < end:
+            found = _page_at(at, file)
+            if found is None:
+                raise pa.ArrowInvalid(f"no page of {column.path_in_schema} begins at byte {at}")
+            if found.size > most:
+                raise pa.ArrowInvalid(f"a page of {column.path_in_schema} says {found.size} bytes, its column {most}")
+            at += found.header + max(0, found.stored)
+
+
+def _page_at(at: int, file: Any) -> Page | None:
+    for size in _HEADERS:
+        file.seek(at)
+        found = page(file.read(size))
+        if found is not None:
+            return found
+    return None
+
+
+def page(data: bytes) -> Page | None:
+    """Read the header of a page, in Thrift's compact form; None where it is none.
+
+    >>> page(bytes([0x15, 0x00, 0x15, 0xD0, 0x0F, 0x15, 0x60, 0x2C, 0x15, 0x0A, 0x00, 0x00]))
+    Page(header=12, stored=48, size=1000)
+    """
+    numbers: dict[int, int] = {}
+    at, fields = 0, [0]
+    try:
+        while fields:
+            byte, at = data[at], at + 1
+            if not byte:
+                fields.pop()
+                continue
+            fields[-1] += byte >> 4
+            if byte & 15 == _STRUCT:
+                fields.append(0)
+                continue
+            value, at = _value(data, at, byte & 15)
+            if len(fields) == 1:
+                numbers[fields[0]] = value
+        return Page(at, numbers[3], numbers[2])
+    except (IndexError, KeyError):
+        return None
+
+
+def _value(data: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Give the number that a field holds, 0 where it holds something else, and the place behind it."""
+    if kind in (_TRUE, _FALSE):
+        return 0, at
+    if kind in (_BYTE, _DOUBLE):
+        return 0, at + (1 if kind == _BYTE else 8)
+    value, at = _varint(data, at)
+    if kind == _BINARY:
+        return 0, at + value
+    if kind not in _VARINTS:
+        raise KeyError(kind)
+    return (value >> 1) ^ -(value & 1), at
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from prox_spark.sources.adapters import Adapter, to_record
 from prox_spark.sources.columns import Columns, to_json
-from prox_spark.sources.parquet_pages import begins, rows_that_fit
+from prox_spark.sources.parquet_pages import begins, check_pages, rows_that_fit
 from prox_spark.sources.parquet_values import UNDECODABLE, column_values, int96_values, is_string, text_values
 from prox_spark.sources.records import BadRecord, Origin, Record, described, quarantined
 from prox_spark.sources.streams import Input
@@ -126,6 +127,8 @@ def _field(schema: pa.Schema, path: tuple[str, ...]) -> pa.Field:
 
 def _batches(file: pq.ParquetFile, handle: Any, again: Any, group: int) -> Batches:
     """Give the rows of a row group, few enough at a time to bound what they hold in memory."""
+    if isinstance(handle, (io.RawIOBase, pa.BufferReader)):  # elsewhere each page would be a request of its own
+        check_pages(file.metadata.row_group(group), handle)
     rows = rows_that_fit(file.metadata.row_group(group), handle)
     # Threads would read all columns at once; the cores are busy with other tasks.
     options = {"batch_size": rows, "row_groups": [group], "use_threads": False}

@@ -262,6 +262,22 @@ def test_memory_is_bounded_by_what_rows_decode_to_and_not_by_what_they_take_in_t
     assert sum(1 for _ in records) == 1999
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"\x15\x00\x15\xfe\xff\x7f", "a page of text says 1048575 bytes"),
+        (b"\x1b\x00\x15\xfe\xff\x7f", "no page of text begins at byte 4"),
+    ],
+)
+def test_a_page_that_cannot_be_what_it_says_is_not_decoded(tmp_path: Path, header: bytes, said: str) -> None:
+    path = write(tmp_path, pages(2000), use_dictionary=False, compression="none", row_group_size=1000)
+    data = Path(path).read_bytes()
+    assert data[4:7] == b"\x15\x00\x15" and data[9] < 128  # a data page, and its size in three bytes
+    records = read(write_raw(tmp_path, "b.parquet", data[:4] + header + data[10:]), "parquet")
+    (bad,) = (record for record in records if record.reason)
+    assert bad.reason == "unreadable_rows" and said in (bad.detail or "") and len(records) == 1001
+
+
 @pytest.mark.parametrize("crc", [False, True])
 def test_the_size_of_a_dictionary_is_read_from_its_page(tmp_path: Path, crc: bool) -> None:
     values = [f"{n:09d}" * 40 for n in range(500)]
