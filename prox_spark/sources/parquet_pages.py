@@ -117,7 +117,8 @@ def check_pages(group: Any, file: Any) -> None:
     """
     for number in range(group.num_columns):
         column = group.column(number)
-        at = column.dictionary_page_offset or column.data_page_offset
+        dictionary_at, at = column.dictionary_page_offset or 0, column.data_page_offset
+        at = dictionary_at if 0 < dictionary_at < at else at  # as pyarrow takes it: some writers say a place behind
         end, most = at + column.total_compressed_size, column.total_uncompressed_size + _SLACK
         while 0 <= at < end:
             found = _page_at(at, file)
