@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 import re
@@ -76,6 +77,8 @@ def test_the_python_and_the_sql_of_the_pages_run_on_a_lake(
     monkeypatch.chdir(tmp_path)
     sample = Path(dict(demo.sample())["c4"])
     shutil.copytree(sample, tmp_path / "c4" / "en")
+    (packed,) = sample.glob("*.json.gz")
+    Path("pages.jsonl").write_bytes(gzip.decompress(packed.read_bytes()))
     pages = {name: BLOCK.findall((ROOT / name).read_text(encoding="utf-8")) for name in (
         "README.md", "docs/tutorial.md", "docs/guides/audit.md",
     )}  # fmt: skip
