@@ -69,8 +69,8 @@ test-cluster: $(VENV)/.installed-dev  ## a standalone cluster on the loopback in
 
 # Each kill is a run of the whole line in a process of its own, and each lake one more: 20 take 15 minutes, as long as all
 # other tests. So that make test stays a habit it kills once, a driver or its JVM, at a random moment.
-test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments (KILLS=100), two commands at once, a full disk; 15 minutes
-	@PROX_SPARK_CHAOS=$(KILLS) $(BIN)/python -m pytest -s tests/chaos
+test-chaos: $(VENV)/.installed-dev  ## SIGKILL at 20 random moments (KILLS=100), two commands at once, a full disk, planted copies; 17 minutes
+	@PROX_SPARK_CHAOS=$(KILLS) $(BIN)/python -m pytest -s tests/chaos tests/pipeline/test_planted_copies.py
 
 fuzz: $(VENV)/.installed-dev  ## read damaged files of all sources: no crash, no silent loss; MINUTES=60
 	@$(BIN)/python tests/fuzz/sources.py $(MINUTES)

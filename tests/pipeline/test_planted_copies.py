@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
     from prox_spark.config import Config
 
-pytestmark = pytest.mark.spark
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(int(os.environ.get("PROX_SPARK_CHAOS", "1")) < 20, reason="slow: make test-chaos"),
+]
 
 SIMILAR = (0.5, 0.7, 0.9, 0.95, 1.0)
 PAIRS = 100
