@@ -136,7 +136,7 @@ def _write_programs(
 ) -> Counts:
     """Find the copies among the new texts and write the programs of all of them in one commit."""
     settings, signed = pass_.settings, _signed(lake, pass_)
-    pairs = near_duplicates.candidates(new, known, signed)
+    pairs = as_rows(near_duplicates.candidates(new, known, signed))
     if settings.measure == "shingles":
         texts = catch_up.texts_before(lake, chain[:-1])
         measure = similarity.by_shingles(passes.signature_settings(settings))

@@ -35,8 +35,11 @@ def with_similarity(pairs: DataFrame, texts: DataFrame, measure: Measure) -> Dat
         texts: Columns `doc_id` and `text`.
         measure: What compares them, such as `by_shingles`.
     """
-    one = texts.select("doc_id", "text")
-    other = texts.select(F.col("doc_id").alias("other_doc_id"), F.col("text").alias("other_text"))
+    wanted = pairs.select("doc_id").unionByName(pairs.select(F.col("other_doc_id").alias("doc_id"))).distinct()
+    # Spark measures a table by its compressed files: a million copies of one page looked small enough to be sent to
+    # every task whole. A semi-join cannot send its left side, and the hint keeps what it leaves from being sent.
+    one = texts.select("doc_id", "text").join(wanted, "doc_id", "left_semi").hint("merge")
+    other = one.select(F.col("doc_id").alias("other_doc_id"), F.col("text").alias("other_text")).hint("merge")
     rows = pairs.join(one, "doc_id").join(other, "other_doc_id")
     return _measured(rows, pairs, ("text", "other_text"), measure)
 
