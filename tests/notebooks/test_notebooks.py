@@ -6,6 +6,7 @@ import ast
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,8 @@ def shell() -> Iterator[InteractiveShell]:
         def enable_gui(self, gui: str | None = None) -> None:
             """Do without windows: plots are inline."""
 
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own in the place, for good
         shell: InteractiveShell = Shell.instance(config=Config(HistoryManager={"enabled": False}))
         shell.enable_matplotlib("inline")
         yield shell
