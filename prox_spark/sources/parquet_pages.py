@@ -23,7 +23,6 @@ _PAGE_HEADER = 64
 _INTEGER, _STRUCTS = b"\x15", (b"\x4c", b"\x3c")
 """In Thrift's compact form: the next field, an i32; the dictionary's own header, without and with a CRC before it."""
 
-
 _HEADERS = (4096, 1 << 20)
 """Bytes that hold the header of a page with its smallest and largest value: of nearly every one, and of any."""
 
@@ -32,6 +31,9 @@ _SLACK = 1 << 16
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 7, 8, 12
 _VARINTS = (4, 5, 6)
+
+_VARINT_BYTES = 10
+"""Bytes of the largest number of 64 bits; without a bound, a header of nothing but high bytes took minutes to read."""
 
 
 class Dictionary(NamedTuple):
@@ -51,11 +53,14 @@ class Page(NamedTuple):
 
 def begins(group: Any) -> int:
     """Give the offset of the first page of a row group."""
-    offsets: list[int] = [
-        group.column(index).dictionary_page_offset or group.column(index).data_page_offset
-        for index in range(group.num_columns)
-    ]
-    return max(0, min(offsets, default=0))
+    return max(0, min((_first_page(group.column(number)) for number in range(group.num_columns)), default=0))
+
+
+def _first_page(column: Any) -> int:
+    """Give where pyarrow begins to read a column: it believes no dictionary that is said to lie behind the data."""
+    dictionary_at: int = column.dictionary_page_offset or 0
+    data_at: int = column.data_page_offset
+    return dictionary_at if 0 < dictionary_at < data_at else data_at
 
 
 def rows_that_fit(group: Any, file: Any) -> int:
@@ -85,7 +90,7 @@ def _dictionary(column: Any, values: int, file: Any) -> Dictionary:
     size: int = column.total_uncompressed_size
     if not column.has_dictionary_page or column.physical_type != "BYTE_ARRAY" or size * values <= DECODED_BYTES // 16:
         return Dictionary(0, 1)
-    file.seek(column.dictionary_page_offset or column.data_page_offset)
+    file.seek(_first_page(column))
     found = dictionary(file.read(_PAGE_HEADER))
     return found._replace(size=min(size, found.size))
 
@@ -117,8 +122,7 @@ def check_pages(group: Any, file: Any) -> None:
     """
     for number in range(group.num_columns):
         column = group.column(number)
-        dictionary_at, at = column.dictionary_page_offset or 0, column.data_page_offset
-        at = dictionary_at if 0 < dictionary_at < at else at  # as pyarrow takes it: some writers say a place behind
+        at = _first_page(column)
         end, most = at + column.total_compressed_size, column.total_uncompressed_size + _SLACK
         while 0 <= at < end:
             found = _page_at(at, file)
@@ -179,11 +183,10 @@ def _value(data: bytes, at: int, kind: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Give the number that is written at a place, and the place behind it."""
-    value = shift = 0
-    while at < len(data):
-        byte = data[at]
-        at, value, shift = at + 1, value | (byte & 0x7F) << shift, shift + 7
+    """Give the number that is written at a place, and the place behind it; one without an end is cut off."""
+    value = 0
+    for number, byte in enumerate(data[at : at + _VARINT_BYTES]):
+        value, at = value | (byte & 0x7F) << 7 * number, at + 1
         if byte < 0x80:
             break
     return value, at

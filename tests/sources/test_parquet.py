@@ -8,6 +8,7 @@ import decimal
 import json
 import math
 import random
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from support.source_files import read, read_slices, reasons, texts, write_raw
 
 from prox_spark.sources import File, Reader, Record, Slice, adapter
-from prox_spark.sources.parquet_pages import dictionary
+from prox_spark.sources.parquet_pages import dictionary, page
 from prox_spark.sources.parquet_values import column_values
 
 
@@ -276,6 +277,12 @@ def test_a_page_that_cannot_be_what_it_says_is_not_decoded(tmp_path: Path, heade
     records = read(write_raw(tmp_path, "b.parquet", data[:4] + header + data[10:]), "parquet")
     (bad,) = (record for record in records if record.reason)
     assert bad.reason == "unreadable_rows" and said in (bad.detail or "") and len(records) == 1001
+
+
+def test_a_number_that_does_not_end_is_no_header_of_a_page_and_takes_no_time_to_see() -> None:
+    begun = time.process_time()
+    assert page(b"\x15" + b"\xff" * (1 << 20)) is None
+    assert time.process_time() - begun < 2  # it grew with the square of the bytes: 20 s for these
 
 
 @pytest.mark.parametrize("crc", [False, True])
