@@ -6,12 +6,15 @@ worker has died reads its files like this before it reads them itself.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from prox_spark.errors import TaskError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -47,7 +50,8 @@ def deadly(reader: Reader, parts: Sequence[Part]) -> dict[int, str]:
         process = context.Process(target=_read, args=(reader, parts[first:], sender), daemon=True)
         process.start()
         sender.close()
-        begun = _last(receiver)
+        with receiver:
+            begun = _last(receiver)
         process.join()
         if process.exitcode == 0:
             break
@@ -61,7 +65,8 @@ def deadly(reader: Reader, parts: Sequence[Part]) -> dict[int, str]:
 def _read(reader: Reader, parts: Sequence[Part], sender: Connection) -> None:
     for number, part in enumerate(parts):
         sender.send(number)
-        deque(reader.records(part.source, start=part.start, end=part.end, joined=part.joined), maxlen=0)
+        with contextlib.suppress(TaskError):  # whoever reads in earnest meets it too, and fails the task
+            deque(reader.records(part.source, start=part.start, end=part.end, joined=part.joined), maxlen=0)
 
 
 def _last(receiver: Connection) -> int | None:

@@ -8,8 +8,12 @@ import sys
 from functools import partial
 from typing import IO
 
+import pytest
+
+from prox_spark.errors import TaskError
 from prox_spark.sources import Input, Part, Reader, adapter
 from prox_spark.sources.rehearsal import deadly
+from prox_spark.sources.streams import local_input
 
 READER = Reader(adapter("jsonl"), None, 1 << 20)
 FINE = Part(Input("a.jsonl", 16, partial(io.BytesIO, b'{"text": "fine"}')))
@@ -32,3 +36,10 @@ def test_files_that_end_the_process_are_found_and_the_others_are_read() -> None:
 def test_where_nothing_dies_one_process_reads_all() -> None:
     assert deadly(READER, [FINE] * 3) == {}
     assert deadly(READER, []) == {}
+
+
+def test_a_file_that_is_gone_ends_no_process_and_fails_the_task_that_reads_it() -> None:
+    parts = [FINE, Part(local_input("/nowhere/b.jsonl", 5)), FINE]
+    assert deadly(READER, parts) == {}
+    with pytest.raises(TaskError, match="put it where all workers see it"):
+        list(READER.parts(parts, careful=True))
