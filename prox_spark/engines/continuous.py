@@ -82,7 +82,11 @@ class Continuous:
             TaskError: A model is dead.
             EngineError: A package is missing.
         """
-        yield from self._stream(iter(prompts), range(len(self._cores)))
+        try:
+            yield from self._stream(iter(prompts), range(len(self._cores)))
+        except ImportError as error:  # every prompt would meet it: it is no prompt's error, and ends the pass
+            message = f"the engine lacks a package on a worker, without which it cannot answer: {error}"
+            raise EngineError(message) from error
 
     def _stream(self, waiting: Iterator[tuple[Key, Prompt]], places: Sequence[int]) -> Iterator[tuple[Key, Completion]]:
         lanes = {place: _Lane(self._cores[place], self._windows[place]) for place in places}
@@ -106,10 +110,8 @@ class Continuous:
     def _step(self, place: int, lane: _Lane) -> Iterator[tuple[Any, Completion]]:
         try:
             done = lane.core.step()
-        except TaskError:
+        except (TaskError, ImportError):
             raise
-        except ImportError as error:
-            raise _lacking(error) from error
         except Exception as error:  # noqa: BLE001 - whatever a model raises, it is about one of its requests
             yield from self._apart(place, lane, error)
             return
@@ -137,10 +139,8 @@ class Continuous:
         request, self._next = self._next, self._next + 1
         try:
             lane.core.add(request, item[1])
-        except TaskError:
+        except (TaskError, ImportError):
             raise
-        except ImportError as error:
-            raise _lacking(error) from error
         except Exception as error:  # noqa: BLE001 - a prompt that the model refuses is that prompt's error
             return failure(item[1], error)
         lane.flight[request] = item
@@ -175,11 +175,6 @@ def _next_to_step(lanes: dict[int, _Lane], *, wait: bool) -> int | None:
         if len(busy) < 2:
             return busy[0] if busy else None
         time.sleep(_LOOK_SECONDS)
-
-
-def _lacking(error: ImportError) -> EngineError:
-    # Every prompt would meet it: it is no prompt's error, and ends the pass.
-    return EngineError(f"the engine lacks a package on a worker, without which it cannot answer: {error}")
 
 
 def failure(prompt: Prompt, error: Exception) -> Completion:
