@@ -49,7 +49,6 @@ class Reporter:
         self._task: TaskID | None = None
         self._started = 0.0
         self._written = 0.0
-        self._written_whole = False
         self._tasks: tuple[int, float] = (0, 0.0)
 
     def __enter__(self) -> Reporter:
@@ -78,12 +77,15 @@ class Reporter:
         if self._task is not None:
             total, tokens, exact = step.total or None, step.tokens, step.exact
             self._bar.update(self._task, total=total, completed=step.done, tokens=tokens, exact=exact, tasks="")
-        if 0 < step.total <= step.done or self._clock() - self._written >= LINE_SECONDS:
+        is_whole = 0 < step.total <= step.done
+        if is_whole or self._clock() - self._written >= LINE_SECONDS:
             self._write(step)
+        if is_whole:  # the tasks that Spark begins now are something else's
+            self._end()
 
     def tasks(self, done: int, total: int) -> None:
         """Show how many of Spark's tasks have ended inside the step; may be called from another thread."""
-        task = self._task
+        task, stage = self._task, self._stage
         if task is None:
             return
         now = self._clock()
@@ -95,7 +97,7 @@ class Reporter:
         self._bar.update(task, tasks=text)
         if now - self._written >= LINE_SECONDS:
             self._written = now
-            self._write_line(f"{text}, {duration(now - self._started)}")
+            self._write_line(stage, f"{text}, {duration(now - self._started)}")
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -110,30 +112,29 @@ class Reporter:
     def _begin(self, step: Step) -> None:
         self._stage = step.stage
         self._started = self._written = self._clock()
-        self._written_whole = False
         self._task = self._bar.add_task(step.stage, total=step.total or None, tokens=0)
 
     def _finish(self) -> None:
-        if self._task is None:
-            return
-        if not self._written_whole:
-            self._write_line(duration(self._clock() - self._started))
-        task = self._bar.tasks[self._bar.task_ids.index(self._task)]
+        if self._task is not None:
+            self._write_line(self._stage, duration(self._clock() - self._started))
+            self._end()
+
+    def _end(self) -> None:
+        task = next(task for task in self._bar.tasks if task.id == self._task)
         # A stage that has ended is full, also where nobody ever knew how much there was to do.
         total = task.total or task.completed or 1
         counted = bool(task.total or task.completed)
-        self._bar.update(self._task, total=total, completed=total, counted=counted, tasks="")
+        self._bar.update(task.id, total=total, completed=total, counted=counted, tasks="")
         self._task = self._stage = None
 
     def _write(self, step: Step) -> None:
         self._written = self._clock()
-        self._written_whole = 0 < step.total <= step.done
         elapsed = self._clock() - self._started
-        self._write_line(numbers(step.done, step.total, step.tokens, elapsed, exact=step.exact))
+        self._write_line(step.stage, numbers(step.done, step.total, step.tokens, elapsed, exact=step.exact))
 
-    def _write_line(self, text: str) -> None:
+    def _write_line(self, stage: str | None, text: str) -> None:
         if self._shown and not self._console.is_terminal:
-            self._console.print(Text(f"{self._stage}: {text}"))
+            self._console.print(Text(f"{stage}: {text}"))
 
 
 def numbers(done: float, total: float | None, tokens: int, elapsed: float, *, exact: bool = True) -> str:

@@ -52,9 +52,12 @@ def watched(tell: Callable[[int, int, int], None], *, every: float = 1.0) -> Ite
         tally = Tally(folder)
 
         def watch() -> None:
+            most = (0, 0, 0)  # a task that is tried again begins anew, and nothing that was told is taken back
             with contextlib.suppress(BaseException):  # whoever listens may fail; the job must not notice
                 while not ended.wait(every):
-                    tell(*tally.sums())
+                    documents, tokens, size = map(max, most, tally.sums())
+                    most = documents, tokens, size
+                    tell(*most)
 
         thread = threading.Thread(target=watch, name="prox-spark-tally", daemon=True)
         thread.start()

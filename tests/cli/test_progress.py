@@ -62,6 +62,17 @@ def test_spark_tasks_show_how_far_a_step_of_unknown_length_is() -> None:
     ]
 
 
+def test_spark_tasks_behind_a_step_that_has_ended_are_none_of_its_own() -> None:
+    clock, stream = Clock(), io.StringIO()
+    with Reporter(Console(file=stream, width=100, color_system=None), shown=True, clock=clock) as reporter:
+        reporter(Step("apply chunk", 0, 10))
+        reporter(Step("apply chunk", 10, 10))
+        for second in range(1, 26):
+            clock.now = float(second)
+            reporter.tasks(second, 40)
+    assert stream.getvalue().splitlines() == ["apply chunk: 10 of 10 documents, 0.0 s"]
+
+
 def test_an_estimated_total_says_so() -> None:
     steps = [(float(second), Step("ingest", second * 100, 4000, exact=False)) for second in range(12)]
     assert reported([*steps, (12.0, Step("ingest", 4000, 0))]).splitlines() == [
