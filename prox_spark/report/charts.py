@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prox_spark.errors import SessionError
-from prox_spark.program.characters import visible
-from prox_spark.training.ablation.page import spec
+from prox_spark.training.ablation.page import label, spec
 
 # Placeholder → CSS variable. Any colour will do that no chart would use by itself.
 VARIABLES = {
@@ -37,7 +36,9 @@ VARIABLES = {
 }
 PLACEHOLDERS = {variable.removeprefix("--"): placeholder for placeholder, variable in VARIABLES.items()}
 WIDTH = 760
-LONGEST_LABEL = 24
+LONGEST_LABEL = 220
+"""Pixels of a name: Vega draws a longer one by its beginning, and its bars are its own all the same."""
+
 PADDING = {"left": 28, "right": 12, "top": 5, "bottom": 5}
 """Room for labels in fonts that are wider than the one they were measured in."""
 
@@ -49,7 +50,7 @@ def outcomes_by_source(sources: Rows) -> str:
     names = [name for name in ("kept", "edited", "dropped") if any(row[name] for row in sources)]
     values = [
         {
-            "source": _label(f"{row['source']} {row['snapshot'] or ''}"),
+            "source": label(f"{row['source']} {row['snapshot'] or ''}"),
             "change": name,
             "documents": row[name],
             "order": at,
@@ -66,7 +67,7 @@ def words_by_stage(stages: Rows) -> str:
     names = list(dict.fromkeys(row["source"] for row in stages))
     values = [
         {
-            "stage": _label(row["stage"]),
+            "stage": label(row["stage"]),
             "source": row["source"],
             "words": row["words"] or 0,
             "order": names.index(row["source"]),
@@ -74,14 +75,14 @@ def words_by_stage(stages: Rows) -> str:
         for row in stages
     ]
     colours = [PLACEHOLDERS[f"series-{1 + number % 6}"] for number in range(len(names))]
-    return _bars(values, "stage", "words", "source", names, colours=colours, sort=[_label(name) for name in order])
+    return _bars(values, "stage", "words", "source", names, colours=colours, sort=[label(name) for name in order])
 
 
 def operations(rows: Rows) -> str:
     """Draw how many operations of each kind were applied and rejected."""
     values = [
         {
-            "operation": _label(f"{row['pass_name']}: {row['op']}"),
+            "operation": label(f"{row['pass_name']}: {row['op']}"),
             "fate": row["status"],
             "operations": row["operations"],
         }
@@ -97,8 +98,8 @@ def histogram(bins: Rows) -> str:
     """Draw documents by their words, before and after, side by side on a scale that grows by factors."""
     labels = [f"{row['low']:,}" for row in bins]
     values = [
-        {"words": label, "when": when, "documents": row[when]}
-        for label, row in zip(labels, bins, strict=True)
+        {"words": low, "when": when, "documents": row[when]}
+        for low, row in zip(labels, bins, strict=True)
         for when in ("before", "after")
     ]
     when = {"field": "when", "type": "nominal", "sort": ["before", "after"], "title": None}
@@ -122,7 +123,7 @@ def histogram(bins: Rows) -> str:
 def scores(bins: Rows) -> str:
     """Draw documents by their score, those of several passes beside each other."""
     values = [
-        {"score": f"{row['low']:g}", "low": row["low"], "pass": _label(row["pass_name"]), "documents": row["documents"]}
+        {"score": f"{row['low']:g}", "low": row["low"], "pass": label(row["pass_name"]), "documents": row["documents"]}
         for row in bins
     ]
     names = list(dict.fromkeys(value["pass"] for value in values))
@@ -206,7 +207,7 @@ def _draw(spec: Mapping[str, Any]) -> str:
 
 def _config() -> dict[str, Any]:
     text = {"labelColor": PLACEHOLDERS["muted"], "titleColor": PLACEHOLDERS["muted"]}
-    fonts = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 220}
+    fonts = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": LONGEST_LABEL}
     lines = {"gridColor": PLACEHOLDERS["line"], "domainColor": PLACEHOLDERS["line"], "tickColor": PLACEHOLDERS["line"]}
     return {
         "background": None,
@@ -226,8 +227,3 @@ def _themed(svg: str) -> str:
     svg = re.sub(r'(id="|url\(#)(?=\w)', rf"\g<1>c{own}-", svg)
     svg = re.sub(r' width="(\d+)" height="(\d+)"', r' width="\1" style="max-width:100%;height:auto"', svg, count=1)
     return svg.replace('font-family="sans-serif"', 'font-family="inherit"')
-
-
-def _label(text: str) -> str:
-    text = visible(text).strip()
-    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,14 @@ CONTEXT = 3
 
 PAIRABLE = 0.5
 """A removed and an added line that share more than this are shown as one line that was edited."""
+
+MOST_PAIRS = 1_000_000
+"""Pairs of the same line, or word, that are weighed against each other: a tenth of a second, and that many times over
+where texts differ in many places. With more, what stands everywhere (a blank, an empty line) no longer counts as a
+place where texts are alike."""
+
+Opcode = tuple[str, int, int, int, int]
+"""As `difflib` gives them: what to do, and the ranges of both sequences, ends not included."""
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -71,9 +80,29 @@ def _long_runs(lines: Sequence[DiffLine], *, unchanged: bool) -> Iterator[tuple[
             start = number + 1
 
 
+def opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
+    """Say how one sequence becomes another, in time that does not grow with the square of what both repeat.
+
+    >>> opcodes("abcd", "abxd")
+    [('equal', 0, 2, 0, 2), ('replace', 2, 3, 2, 3), ('equal', 3, 4, 3, 4)]
+    """
+    shorter = min(len(before), len(after))
+    head = next((place for place in range(shorter) if before[place] != after[place]), shorter)
+    tail = next((place for place in range(shorter - head) if before[-1 - place] != after[-1 - place]), shorter - head)
+    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    times = Counter(new)
+    pairs = sum(times[item] for item in old)
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=pairs > MOST_PAIRS)
+    amid = [(tag, *(head + place for place in places)) for tag, *places in matcher.get_opcodes()]
+    ends = [
+        ("equal", 0, head, 0, head),
+        ("equal", len(before) - tail, len(before), len(after) - tail, len(after)),
+    ]
+    return [code for code in (ends[0], *amid, ends[1]) if code[1] < code[2] or code[3] < code[4]]
+
+
 def _lines(before: Sequence[str], after: Sequence[str]) -> Iterator[DiffLine]:
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+    for tag, start, end, new_start, new_end in opcodes(before, after):
         if tag == "equal":
             yield from (DiffLine(" ", number + 1, _whole(before[number])) for number in range(start, end))
         else:
@@ -102,7 +131,7 @@ def _alike(old: str, new: str) -> bool:
 def _words(old: str, new: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
     was, now = WORDS.findall(old), WORDS.findall(new)
     sides: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
-    for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+    for tag, start, end, new_start, new_end in opcodes(was, now):
         for side, words in ((sides[0], was[start:end]), (sides[1], now[new_start:new_end])):
             if words:
                 side.append((visible("".join(words)), tag != "equal"))

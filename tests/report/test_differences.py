@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +35,21 @@ def test_long_runs_that_stay_are_hidden_but_for_their_ends() -> None:
     story = "\n".join(f"line {number}" for number in range(50))
     found = blocks(f"Menu\n{story}\nFooter", story)
     assert [(block.hidden, len(block.lines)) for block in found] == [(False, 4), (True, 44), (False, 4)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("\n" * 60_000, "\n" * 30_000 + "a" + "\n" * 29_000 + "b"),
+        ("word " * 12_000, "word " * 6_000 + "a " + "word " * 5_000 + "b"),
+        ("x\n\n" * 15_000, "".join("x\n\n" if number % 50 else "y\n\n" for number in range(15_000))),
+    ],
+)
+def test_what_a_text_repeats_everywhere_does_not_hold_the_page_up(before: str, after: str) -> None:
+    begun = time.process_time()
+    found = blocks(before, after)
+    assert time.process_time() - begun < 20  # it took hours
+    assert "\n".join(side(found, "-")) == before and "\n".join(side(found, "+")) == after
 
 
 def test_a_dropped_text_is_shown_by_its_beginning() -> None:

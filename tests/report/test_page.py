@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.report_facts import HOSTILE, facts
 
+from prox_spark.report import charts
 from prox_spark.report.page import render
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ def test_every_chart_is_labelled_and_takes_its_colours_from_the_page(page: str) 
     assert 'fill="var(--edited)"' in page
     assert not re.search(r'"#0102[0-9a-f]{2}"', page)
     assert "aria-label" in page and "graphics-symbol" in page
+
+
+def test_names_that_begin_alike_are_bars_of_their_own() -> None:
+    names = [f"a-pass-with-a-rather-long-name-{number}" for number in (1, 2)]
+    rows = [{"pass_name": name, "op": "remove_lines", "status": "applied", "operations": 7} for name in names]
+    drawn = charts.operations(rows)
+    assert all(f"operation: {name}: remove_lines" in drawn for name in names)
 
 
 def test_a_version_without_passes_or_texts_has_a_page_too() -> None:

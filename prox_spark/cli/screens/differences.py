@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from rich.text import Text
 
 from prox_spark.program.characters import visible
+from prox_spark.report.differences import opcodes
 
 LONGEST_RUN = 6
 """A longer run of lines with the same fate is shown by its ends."""
@@ -44,8 +44,7 @@ def change(before: str | None, after: str | None) -> Text:
 
 
 def _lines(before: list[str], after: list[str], longest_run: int) -> Iterator[tuple[str, str]]:
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+    for tag, start, end, new_start, new_end in opcodes(before, after):
         if tag == "equal":
             yield from _run(" ", "unchanged", before[start:end], longest_run)
         else:

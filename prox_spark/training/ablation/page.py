@@ -10,7 +10,7 @@ from prox_spark.program.characters import visible
 from prox_spark.training.ablation.cost import REFINING_RATE, TRAINING_RATE, hours, pays_from
 
 _COLOURS = {"ink": "#333333", "muted": "#777777", "line": "#dddddd", "better": "#1b6ca8", "unclear": "#9aa7b1"}
-_LONGEST_LABEL = 32
+_WIDTH = 520
 Result = Mapping[str, Any]
 
 
@@ -63,7 +63,7 @@ def plot_cost(read: float = 1.6, shares: Sequence[float] = (0.05, 0.1, 0.2, 0.4)
     zero = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": _COLOURS["muted"]}}
     drawn = {
         "background": "white",
-        "width": 520,
+        "width": _WIDTH,
         "height": 260,
         "data": {"values": values},
         "layer": [
@@ -83,10 +83,10 @@ def spec(result: Result, colours: Mapping[str, str]) -> dict[str, Any]:
         result: The result.
         colours: Of `ink`, `muted`, `line`, of an arm that is `better` or worse for sure, and one that is `unclear`.
     """
-    first = _label(result["arms"][0]["name"])
+    first = label(result["arms"][0]["name"])
     rows = [
         {
-            "set": _label(item["set"]), "arm": _label(item["arm"]), "pairs": item["by_seed"],
+            "set": label(item["set"]), "arm": label(item["arm"]), "pairs": item["by_seed"],
             "value": item["total"]["value"], "low": item["total"]["low"], "high": item["total"]["high"],
             "colour": colours["better" if item["is_clear"] else "unclear"],
         }
@@ -111,8 +111,8 @@ def spec(result: Result, colours: Mapping[str, str]) -> dict[str, Any]:
     ]
     panels = [
         {
-            "title": {"text": name, "anchor": "start", "color": colours["ink"], "fontSize": 12},
-            "width": 520,
+            "title": {"text": name, "anchor": "start", "color": colours["ink"], "fontSize": 12, "limit": _WIDTH},
+            "width": _WIDTH,
             "height": {"step": 26},
             "data": {"values": [row for row in rows if row["set"] == name]},
             "layer": [
@@ -129,10 +129,9 @@ def spec(result: Result, colours: Mapping[str, str]) -> dict[str, Any]:
     return {"vconcat": panels}
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """Write a name on one line; a control character in a text that Vega draws ends the whole process."""
-    shown = visible(name).strip()
-    return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"
+    return " ".join(visible(name).split())
 
 
 def _heading(result: Result) -> str:
