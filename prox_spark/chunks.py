@@ -19,7 +19,7 @@ _BATCH_LINES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Hold one window of a document.
+    """One window of a document.
 
     Attributes:
         index: 0-based place among the document's chunks.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class ProxError(Exception):
-    """Be the base of every error that prox_spark raises on purpose."""
+    """The base of every error that prox_spark raises on purpose."""
 
 
 class UserError(ProxError):

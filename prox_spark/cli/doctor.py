@@ -32,11 +32,12 @@ from prox_spark.spark.session import platform as provider
 from prox_spark.version import __version__
 
 _WORKER_IMPORTS = "import sys, pandas, pyarrow, prox_spark; print('%d.%d' % sys.version_info[:2])"
+_WORKER_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold what one check found; `detail` says what to do where `ok` is false."""
+    """What one check found; `detail` says what to do where `ok` is false."""
 
     name: str
     ok: bool
@@ -123,15 +124,19 @@ def _python_of_workers(config: Config, environ: Mapping[str, str], *, started_he
 def _workers(python: str) -> str:
     """Check the Python of the workers: it must be of this version and have these packages."""
     command = [shutil.which(python) or python, "-c", _WORKER_IMPORTS]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},  # as the workers have it
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_WORKER_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},  # as the workers have it
+        )
+    except subprocess.TimeoutExpired as error:
+        waited = f"does not say what it has within {_WORKER_SECONDS} s"
+        raise SessionError(f"Spark's workers run {python} (PYSPARK_PYTHON), which {waited}") from error
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
         raise SessionError(f"Spark's workers run {python} (PYSPARK_PYTHON), which cannot: {last}")

@@ -32,7 +32,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Hold what an engine is asked.
+    """What an engine is asked.
 
     Attributes:
         text: The prompt as text.
@@ -53,7 +53,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Hold what an engine answered.
+    """What an engine answered.
 
     Attributes:
         text: The answer; empty where there is none.

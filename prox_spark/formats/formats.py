@@ -30,7 +30,7 @@ LEVEL = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Say how rows become files.
+    """How rows become files.
 
     Attributes:
         format: The format.
@@ -57,7 +57,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Hold one file; and the tokens at the end of a part that fill no sequence, which have none (`path` None)."""
+    """One file; and the tokens at the end of a part that fill no sequence, which have none (`path` None)."""
 
     path: str | None
     bytes: int

@@ -23,7 +23,7 @@ UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hold a folder for files, as text, so that it travels to Spark's workers.
+    """A folder for files, as text, so that it travels to Spark's workers.
 
     Attributes:
         uri: An absolute path, or a URI that pyarrow knows: `s3://`, `gs://`, `abfs://`, `hdfs://`.

@@ -21,7 +21,7 @@ _Samples = tuple[list[bytes], dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Say how texts become samples.
+    """How texts become samples.
 
     Each text is its tokens and the end-of-text token; no token begins it. With a length, the texts of a part follow
     each other and are cut every `length` tokens; what is left at the end of a part fills no sequence and is counted.

@@ -22,7 +22,7 @@ PINNED = re.compile(r"(?P<name>[\w.-]+/[\w.-]+|[\w.-]+)@(?P<revision>[0-9a-f]{7,
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Hold a tokenizer, ready to travel.
+    """A tokenizer, ready to travel.
 
     Attributes:
         name: As the user gave it.

@@ -76,7 +76,7 @@ def ingest(
 
     Args:
         lake: The lake.
-        source: `c4`, `fineweb`, `redpajama-v2`, `openwebmath`, `jsonl` or `parquet`.
+        source: `c4`, `fineweb`, `redpajama-v2`, `openwebmath`, `jsonl`, `parquet` or `table`.
         paths: Files, folders or globs, of any file system that Spark reads.
         snapshot: Name of the crawl; None takes it from the records or the paths.
         config: How files become documents, and where that is logged besides `runs`; None takes the defaults.

@@ -53,7 +53,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Say how the records of one source become documents.
+    """How the records of one source become documents.
 
     Attributes:
         name: As in `documents.source` and on the command line.
@@ -109,8 +109,8 @@ def adapter(source: str, settings: Settings | None = None) -> Adapter:
     """Give the adapter of a source.
 
     Args:
-        source: `c4`, `fineweb`, `redpajama-v2`, `openwebmath`, `jsonl` or `parquet`.
-        settings: Names the columns of `jsonl` and `parquet`; the other sources have theirs.
+        source: One of `SOURCES`.
+        settings: Names the columns of `GENERIC` sources; the others have theirs.
 
     Raises:
         SourceError: There is no such source.

@@ -40,7 +40,7 @@ MAGIC: tuple[tuple[bytes, Codec], ...] = (
 
 
 class BrokenStream(Exception):
-    """Say where a compressed stream breaks; caught by the reader of the file, never leaves this room."""
+    """The place where a compressed stream breaks; caught by the reader of the file, never leaves this room."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -136,7 +136,7 @@ class _Standard:
 
 
 class Stream:
-    """Read a compressed file of one or more members.
+    """A compressed file of one or more members.
 
     Zeros after the last member are padding; anything else there is damage.
     """

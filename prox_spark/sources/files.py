@@ -37,7 +37,7 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Hold one file as a listing gives it.
+    """One file as a listing gives it.
 
     Attributes:
         path: A path of this machine, or a URI.
@@ -52,7 +52,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Hold the part of a file that one unit reads: the records that begin in the bytes `start` to `end`."""
+    """The part of a file that one unit reads: the records that begin in the bytes `start` to `end`."""
 
     file: File
     start: int
@@ -61,7 +61,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Hold the work of one Spark task: one slice, or several small files."""
+    """The work of one Spark task: one slice, or several small files."""
 
     slices: tuple[Slice, ...]
 

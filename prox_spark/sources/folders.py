@@ -100,8 +100,7 @@ def look(wanted: Sequence[Wanted], why: Why, *, lake: str | None = None) -> Foun
         found.lakes.add(os.path.realpath(lake))
     for one in wanted:
         _add(found, one, one.path, why)
-    while found._links:  # last, so that a file is known by its own name where it has one
-        link = found._links.pop(0)
+    for link in found._links:  # last, so that a file is known by its own name where it has one; more come meanwhile
         if os.path.realpath(link.path) in found._seen:
             found.leave("linked_twice", link.path)
         else:

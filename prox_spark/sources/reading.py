@@ -29,7 +29,7 @@ SCHEMA = pa.schema([(name, KINDS.get(name, pa.string())) for name in (*Record._f
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Say how an ingest reads its records; travels to the workers.
+    """How an ingest reads its records; travels to the workers.
 
     Attributes:
         adapter: The source.

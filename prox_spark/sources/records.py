@@ -70,7 +70,7 @@ class Record(NamedTuple):
 
 
 class BadRecord(Exception):
-    """Say why one record is no document; caught where the record was read, never leaves this room."""
+    """The reason why one record is no document; caught where the record was read, never leaves this room."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -80,7 +80,7 @@ class BadRecord(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Say where records come from, the same for all records of a file.
+    """Where records come from, the same for all records of a file.
 
     Attributes:
         path: The file.

@@ -22,7 +22,7 @@ MEMORY = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Hold one file that can be opened more than once.
+    """One file that can be opened more than once.
 
     Attributes:
         path: As it is recorded in `source_file`.

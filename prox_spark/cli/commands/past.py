@@ -142,7 +142,9 @@ def sql(
 ) -> None:
     """Ask the lake in SQL.
 
-    Tables: documents, programs, corpus, runs, quarantine. Views: refined, edits, removed, versions.
+    Tables: documents, programs, signatures, corpus, runs, quarantine.
+
+    Views: refined, edits, removed, duplicates, versions.
 
     Functions: prox_parse(completion), prox_apply(text, ops), prox_words(text).
 

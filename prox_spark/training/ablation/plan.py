@@ -130,7 +130,7 @@ def measure(plan: Plan, tell: Tell | None = None) -> dict[str, Any]:
             tell(f"{run.arm}, seed {run.seed}", number, len(runs))
         done.append(train(run))
     if tell is not None:
-        tell("", len(runs), len(runs))
+        tell("all runs", len(runs), len(runs))
     whole, half = done[: -len(plan.seeds)], done[-len(plan.seeds) :]
     documents = read_held_out(plan.held_out)
     scores = {arm.name: whole[number :: len(plan.arms)] for number, arm in enumerate(plan.arms)}
