@@ -38,6 +38,7 @@ from prox_spark.training.ablation import (
     site_of,
     size_of,
 )
+from prox_spark.training.ablation.run import write_json
 from prox_spark.training.ablation.texts import held_out as as_held_out
 from prox_spark.training.ablation.texts import write_held_out
 from prox_spark.training.ablation.tokens import SHARD_BYTES, keep_tokenizer
@@ -100,7 +101,7 @@ def ablate(
     if prepared is None:
         tell(progress, "ablate: hold out", 0)
         prepared = _Preparation(lake, arms, folder, settings, tokenizer, progress).run(held_out, leave_out=leave_out)
-        (folder / PREPARED).write_text(json.dumps({"about": about, **prepared}, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / PREPARED, {"about": about, **prepared}, indent=1)
     plan = Plan(
         tuple(Arm(**arm) for arm in prepared["arms"]), folder, size_of(settings), folder / "held-out.parquet",
         folder / "tokenizer", settings, None if choices is None else Path(choices),

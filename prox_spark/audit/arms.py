@@ -57,14 +57,24 @@ def corpora(lake: Lake, names: Sequence[str]) -> list[Corpus]:
         UserError: There is no such version or file.
     """
     entries = lake.entries()
-    named = [f"{name} ({names[:at].count(name) + 1})" if name in names[:at] else name for at, name in enumerate(names)]
-    return [_corpus(lake, entries, name, shown) for name, shown in zip(names, named, strict=True)]
+    return [_corpus(lake, entries, name, shown) for name, shown in zip(names, _shown_names(names), strict=True)]
+
+
+def _shown_names(names: Sequence[str]) -> list[str]:
+    """Give what tables call the corpora: a file by the name before its `=`, the second of one name by its number.
+
+    >>> _shown_names(["doc", "wiki=a.parquet", "wiki=b.parquet", "doc"])
+    ['doc', 'wiki', 'wiki (2)', 'doc (2)']
+    """
+    labels = [name.partition("=")[0] for name in names]
+    earlier = [labels[:place].count(label) for place, label in enumerate(labels)]
+    return [f"{label} ({count + 1})" if count else label for label, count in zip(labels, earlier, strict=True)]
 
 
 def _corpus(lake: Lake, entries: Sequence[Entry], name: str, shown: str) -> Corpus:
-    label, is_file, path = name.partition("=")
+    _, is_file, path = name.partition("=")
     if is_file:
-        return Corpus(shown.replace(name, label), _of_files(lake, path), f"file {path}", 0)
+        return Corpus(shown, _of_files(lake, path), f"file {path}", 0)
     number = _version(lake, entries, name)
     run_id = next(version.commit.run_id for version in lake.versions("corpus") if version.version == number)
     forgotten = lake.read("runs").where("command = 'forget'").count()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +13,7 @@ from prox_spark.config import AblateSettings
 from prox_spark.errors import ConfigError
 from prox_spark.formats import Written
 from prox_spark.training.ablation.cost import affordable, saving
-from prox_spark.training.ablation.run import Run, train
+from prox_spark.training.ablation.run import Run, train, write_json
 from prox_spark.training.ablation.sizes import ModelSize
 from prox_spark.training.ablation.texts import HeldOut, read_held_out
 from prox_spark.training.ablation.verdict import Scores, Verdict, decide
@@ -136,7 +134,7 @@ def measure(plan: Plan, tell: Tell | None = None) -> dict[str, Any]:
     scores = {arm.name: whole[number :: len(plan.arms)] for number, arm in enumerate(plan.arms)}
     verdict = decide(scores, documents)
     result = _result(plan, verdict, _savings(scores[plan.arms[0].name], half, verdict, documents), done)
-    _write(plan.folder / RESULT, result)
+    write_json(plan.folder / RESULT, result, indent=1)
     return result
 
 
@@ -214,9 +212,3 @@ def _by_set(documents: Sequence[HeldOut]) -> dict[str, list[str]]:
     for document in documents:
         sets.setdefault(document.set, []).append(document.text)
     return sets
-
-
-def _write(path: Path, result: Mapping[str, Any]) -> None:
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -222,14 +222,19 @@ def _judged(run: Run, trainer: Any, vocabulary: Vocabulary) -> dict[str, Any]:
     return {"bits": by_set, "chosen": [answered[at] for at in range(len(questions))]}
 
 
+def write_json(path: Path, value: Mapping[str, Any], *, indent: int | None = None) -> None:
+    """Write a file that is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
+
+
 def _finish(run: Run, trainer: Any, vocabulary: Vocabulary, scores: dict[str, Any]) -> None:
     folder = Path(run.out)
     if run.keep_model:
         trainer.model.save_pretrained(folder / "model", safe_serialization=True)
         shutil.copytree(run.tokenizer, folder / "model", dirs_exist_ok=True)
-    unfinished = folder / f".{SCORES}.tmp"
-    unfinished.write_text(json.dumps(scores), encoding="utf-8")
-    os.replace(unfinished, folder / SCORES)
+    write_json(folder / SCORES, scores)
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path, ignore_errors=True)
     logger.info("%s, seed %d: %d steps in %.0f s", run.arm, run.seed, scores["steps"], scores["seconds"])

@@ -61,10 +61,9 @@ def read_texts(path: str | Path) -> Iterator[Text]:
     key = next((name for name in ("doc_id", "id") if name in names), None)
     place = next((name for name in ("domain", "url") if name in names), None)
     columns = [name for name in ("text", key, place) if name is not None]
-    number = 0
-    for batch in pq.ParquetFile(path).iter_batches(_ROWS, columns=columns):
-        for row in batch.to_pylist():
-            number += 1
+    with pq.ParquetFile(path) as file:
+        rows = (row for batch in file.iter_batches(_ROWS, columns=columns) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
             if row["text"]:
                 site = site_of(row[place]) if place is not None else ""
                 yield Text(str(row[key]) if key is not None else f"{Path(path).name}:{number}", site, row["text"])
