@@ -34,7 +34,8 @@ import re
 from dataclasses import dataclass
 
 from prox_spark.program.characters import WHITESPACE, characters, regex_class
-from prox_spark.program.operations import MAX_LINE, Mode, Operation, OperationName, Problem, Program
+from prox_spark.program.operations import Mode, Operation, OperationName, Problem, Program
+from prox_spark.program.ranges import line_number
 from prox_spark.program.reference import parse_reference_lines
 from prox_spark.program.thoughts import without_thoughts
 
@@ -291,17 +292,12 @@ def _remove_lines(start: _Argument | None, end: _Argument | None) -> Operation |
     if start is None or end is None or start.quoted or end.quoted:
         return "bad_arguments"
     if TOKEN_RULES["integer"].match(start.value) and TOKEN_RULES["integer"].match(end.value):
-        first, last = _line_number(start.value), _line_number(end.value)
+        first, last = line_number(start.value), line_number(end.value)
         return "reversed_range" if first > last else Operation("remove_lines", line_start=first, line_end=last)
     for value in (start.value, end.value):
         if not TOKEN_RULES["integer"].match(value) and not TOKEN_RULES["negative"].match(value):
             return "not_an_integer"
     return "negative_line"
-
-
-def _line_number(digits: str) -> int:
-    significant = digits.lstrip("0")
-    return MAX_LINE if len(significant) > 10 else min(int(significant or "0"), MAX_LINE)
 
 
 def _normalize(source: _Argument | None, target: _Argument | None) -> Operation | str:

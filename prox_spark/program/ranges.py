@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from prox_spark.program.operations import MAX_LINE
+
 _NUMBERED = re.compile(r"\[([0-9]{3,})\](.*)", re.DOTALL)
 
 
@@ -17,6 +19,16 @@ def numbered_lines(prompt: str) -> Iterator[tuple[int, str]]:
     for line in prompt.split("\n"):
         if match := _NUMBERED.fullmatch(line):
             yield int(match[1]), match[2]
+
+
+def line_number(digits: str) -> int:
+    """Read the number of a line; one that no text has is the largest that an operation holds.
+
+    >>> line_number("007"), line_number("9" * 5000) == MAX_LINE
+    (7, True)
+    """
+    significant = digits.lstrip("0")
+    return MAX_LINE if len(significant) > 10 else min(int(significant or "0"), MAX_LINE)
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prox_spark.program.characters import WHITESPACE, characters
 from prox_spark.program.operations import MAX_LINE, Operation, Problem, Scope
+from prox_spark.program.published import unified
 from prox_spark.program.stored import Readings
 from prox_spark.program.thoughts import without_thoughts
 
@@ -154,8 +155,7 @@ class Collected:
 
 def answer_lines(answer: Answer) -> Iterator[tuple[int, str, bool]]:
     """Give number, text and whether it is cut of each line of an answer that is not blank, thoughts left out."""
-    whole = (answer.completion or "").replace("\r\n", "\n").replace("\r", "\n")
-    lines = without_thoughts(whole)[0].split("\n")
+    lines = without_thoughts(unified(answer.completion or ""))[0].split("\n")
     for number, line in enumerate(lines):
         stripped = line.strip(BLANK)
         if stripped:

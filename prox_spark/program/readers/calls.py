@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from prox_spark.program.operations import MAX_LINE, Operation
+from prox_spark.program.operations import Operation
+from prox_spark.program.ranges import line_number
 from prox_spark.program.readers import ultrax
 from prox_spark.program.readers.answer import Answer, Collected, Item, answer_lines
 from prox_spark.program.readers.strings import STRING, decoded
@@ -130,7 +131,4 @@ def _meaning(language: Language, answer: Answer, line: str, count: int) -> Item:
 
 
 def _number(digits: str) -> int:
-    """Read a number; one that is too long for a line is one that no text has."""
-    if len(digits) > 10:
-        return -MAX_LINE if digits.startswith("-") else MAX_LINE
-    return int(digits)
+    return -line_number(digits[1:]) if digits.startswith("-") else line_number(digits)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prox_spark.program.operations import MAX_LINE, Operation
-from prox_spark.program.ranges import merged
+from prox_spark.program.operations import Operation
+from prox_spark.program.ranges import line_number, merged
 from prox_spark.program.readers.answer import BLANK, Answer, Collected
 from prox_spark.program.stored import Readings
 from prox_spark.program.thoughts import without_thoughts
@@ -43,16 +43,12 @@ def _ranges(said: str) -> list[tuple[int, int]] | str:
         match = _RANGE.match(inside, at)
         if match is None or (match[3] and match.end() == len(inside)):
             return "bad_arguments"
-        start, end = _number(match[1]), _number(match[2])
+        start, end = line_number(match[1]), line_number(match[2])
         if start > end:
             return "reversed_range"
         ranges.append((start, end))
         at = match.end()
     return ranges or "bad_arguments"
-
-
-def _number(digits: str) -> int:
-    return MAX_LINE if len(digits) > 10 else min(int(digits), MAX_LINE)
 
 
 def _complement(answer: Answer, kept: list[tuple[int, int]]) -> list[Operation]:

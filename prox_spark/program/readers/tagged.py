@@ -17,7 +17,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from prox_spark.program.operations import MAX_LINE, Operation
+from prox_spark.program.operations import Operation
+from prox_spark.program.published import unified
+from prox_spark.program.ranges import line_number
 from prox_spark.program.readers import rescraper
 from prox_spark.program.readers.answer import BLANK, Answer, Collected, Item
 from prox_spark.program.readers.strings import whole_text
@@ -58,7 +60,7 @@ def read(text: str, answers: Sequence[Answer]) -> list[Readings]:
 
 def _read(answer: Answer, count: int) -> Readings:
     collected = Collected()
-    lines = without_thoughts((answer.completion or "").replace("\r\n", "\n").replace("\r", "\n"))[0].split("\n")
+    lines = without_thoughts(unified(answer.completion or ""))[0].split("\n")
     cut = len(lines) - 1 if answer.finish_reason == "length" else None
     said = _parts(lines)
     for number, line in said.unread:
@@ -122,13 +124,13 @@ def _rewrite(said: _Said, lines: Sequence[str], *, cut: bool) -> Item:
 def _operation(answer: Answer, line: str) -> Item:
     line = line.strip(BLANK)
     if match := _REMOVAL.fullmatch(line):
-        start = _number(match[1])
-        return answer.removal(start, start if match[2] is None else _number(match[2]))
+        start = line_number(match[1])
+        return answer.removal(start, start if match[2] is None else line_number(match[2]))
     if match := _DELETION.fullmatch(line):
         source = _string(match[2].strip(BLANK))
         if source is None:
             return "bad_arguments"
-        return answer.on_line(_number(match[1]), lambda line: Operation("replace_str", line, line, source, ""))
+        return answer.on_line(line_number(match[1]), lambda line: Operation("replace_str", line, line, source, ""))
     return "not_an_operation"
 
 
@@ -140,7 +142,3 @@ def _string(value: str) -> str | None:
         return whole_text(json.loads(value))
     except ValueError:
         return whole_text(value[1:-1])
-
-
-def _number(digits: str) -> int:
-    return MAX_LINE if len(digits) > 10 else int(digits)
