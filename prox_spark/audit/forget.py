@@ -20,6 +20,7 @@ from prox_spark.audit.tags import tags, untag
 from prox_spark.errors import UserError
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
+from prox_spark.lake.lineage import lineage
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
@@ -158,15 +159,18 @@ def _views(lake: Lake, ids: Sequence[str]) -> Iterator[None]:
 
 
 def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
-    """Give the hashes of all texts that the documents ever had and that no other document has."""
+    """Give the hashes of all texts that the documents ever had, and that no other document has or came from.
+
+    A text that another document had in a version which the newest one does not stand on is not kept for it.
+    """
     versions = retention(lake, "corpus").readable([made.version for made in lake.versions("corpus")])
-    frames = [lake.read("documents"), *(lake.read("corpus", version) for version in versions)]
-    mine = lake.read("documents").select("text_sha256").limit(0)
-    others = mine
-    for number, frame in enumerate(frames):
+    current = {*versions[-1:], *(published.version for published in lineage(lake.entries()))}
+    mine = others = lake.read("documents").select("text_sha256").limit(0)
+    for version in (None, *versions):
+        frame = lake.read("documents") if version is None else lake.read("corpus", version)
         keyed = frame.where("text_sha256 IS NOT NULL").select("doc_id", "text_sha256")
         mine = mine.union(keyed.join(wanted, "doc_id", "left_semi").select("text_sha256"))
-        if number in (0, len(frames) - 1):  # a text that only an old version of another document had is not kept for it
+        if version is None or version in current:
             others = others.union(keyed.join(wanted, "doc_id", "left_anti").select("text_sha256"))
     return mine.distinct().join(others.distinct(), "text_sha256", "left_anti")
 

@@ -21,6 +21,7 @@ class Entry:
         passes: What the corpus had gone through after it.
         conf: Its settings.
         readable_from: The oldest version of the corpus that a maintenance or a purge left readable; None elsewhere.
+        returned: Documents that a forget let stand before the passes again, as what they were copies of is gone.
     """
 
     run_id: str
@@ -29,12 +30,14 @@ class Entry:
     passes: Chain = field(default_factory=Chain)
     conf: Mapping[str, Any] = field(default_factory=dict)
     readable_from: int | None = None
+    returned: int | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Entry:
         """Read a row of the query `reading.ENTRIES`."""
         passes, conf = Chain.from_json(row["passes"]), json.loads(row["conf"] or "{}")
-        return cls(row["run_id"], row["command"], row["corpus_version"], passes, conf, row["readable_from"])
+        numbers = row["readable_from"], row["returned"]
+        return cls(row["run_id"], row["command"], row["corpus_version"], passes, conf, *numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,17 @@ class PublishedVersion:
         run_id: The run in whose rows its operations are.
         passes: The passes up to the one that made it.
         read: The version in which the rows can be read: its own, or the oldest that is left where that one is gone.
+        is_whole: Whether no document was forgotten since.
+        returned_in: Later versions in which some of its documents stand before the passes again: what it did to them
+            is undone.
     """
 
     version: int
     run_id: str
     passes: Chain
     read: int
+    is_whole: bool = True
+    returned_in: tuple[int, ...] = ()
 
     @property
     def pass_name(self) -> str:
@@ -72,16 +80,24 @@ def lineage(entries: Sequence[Entry], version: int | None = None) -> tuple[Publi
         version: The version; None takes the newest.
     """
     oldest = oldest_readable(entries)
-    published = ((entry.corpus_version, entry) for entry in entries if entry.corpus_version is not None)
-    versions = []
+    published = [(entry.corpus_version, entry) for entry in entries if entry.corpus_version is not None]
+    last_forget = max((number for number, entry in published if entry.command == "forget"), default=-1)
+    first_return = min((number for number, entry in published if entry.returned), default=None)
+    versions: list[PublishedVersion] = []
+    returned_in: list[int] = []
     longest, newest = Chain(), version
     for number, entry in sorted(published, key=lambda pair: pair[0], reverse=True):
         if newest is not None and number > newest:
             continue
+        # A restore keeps back what came back before it.
+        if entry.returned or (entry.command == "restore" and first_return is not None and number > first_return):
+            returned_in.append(number)
         if entry.command == "restore":  # what was made since the restored version is left behind
             newest = int(entry.conf.get("version", number))
         # A pass that ran again leaves the versions behind that its old programs made.
         elif len(entry.passes) and entry.passes.shared_with(longest) is not None:
             longest = max(entry.passes, longest, key=len)
-            versions.append(PublishedVersion(number, entry.run_id, entry.passes, max(number, oldest)))
+            read = max(number, oldest)
+            later = tuple(other for other in returned_in if other > read)
+            versions.append(PublishedVersion(number, entry.run_id, entry.passes, read, last_forget <= read, later))
     return tuple(versions)

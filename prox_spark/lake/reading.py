@@ -43,7 +43,8 @@ ALL = Asked()
 ENTRIES = Asked(
     "corpus_version IS NOT NULL OR command IN ('ingest', 'maintain', 'forget')",
     "run_id, command, corpus_version, passes, conf, "
-    "CAST(get_json_object(counts, '$.readable_from') AS BIGINT) AS readable_from",
+    "CAST(get_json_object(counts, '$.readable_from') AS BIGINT) AS readable_from, "
+    "CAST(get_json_object(counts, '$.returned') AS BIGINT) AS returned",
 )
 """The rows of `runs` that are entries, as `Entry.of` reads them."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from prox_spark.duplicates import DOCUMENT, FAMILY, SIMILARITY, TWIN
 from prox_spark.lake.lineage import PublishedVersion
-from prox_spark.passes import NEAR_DUPLICATES
+from prox_spark.passes import NEAR_DUPLICATES, Chain
 from prox_spark.program.operations import OUTCOMES
 
 Name = Callable[[str], str]
@@ -93,19 +93,33 @@ def tags(name: Name) -> str:
 def edits(name: Name, lineage: Sequence[PublishedVersion]) -> str:
     """Write the query for the operations of some versions, one row each."""
     # A version holds the operations of the pass that made it; those of the passes before are in theirs.
-    operations = [_operations(name, version.version, version.run_id, version.read) for version in lineage]
-    return " UNION ALL ".join(operations or [_operations(name, 0, "", 0)])  # no run has the empty id: no rows
+    operations = [_operations(name, version) for version in lineage or (_NOTHING,)]
+    return " UNION ALL ".join(operations)
 
 
-def _operations(name: Name, version: int, run_id: str, read: int) -> str:
+_NOTHING = PublishedVersion(0, "", Chain(), 0)
+"""No run has the empty id, and so no row."""
+
+
+def _operations(name: Name, version: PublishedVersion) -> str:
     return (
         "SELECT doc_id, source, snapshot, url, pass_name, "
-        f"{version} AS version, o.chunk_index, o.op, o.line_start, o.line_end, o.source AS source_str, "
+        f"{version.version} AS version, o.chunk_index, o.op, o.line_start, o.line_end, o.source AS source_str, "
         "o.target AS target_str, o.status, o.reason, o.found, o.words_removed, "
         "IF(o.op = 'score', try_cast(o.target AS DOUBLE), NULL) AS value "
-        f"FROM {name('corpus')} VERSION AS OF {read} LATERAL VIEW explode(ops) AS o "
-        f"WHERE run_id = '{run_id}'"
+        f"FROM {name('corpus')} VERSION AS OF {version.read} LATERAL VIEW explode(ops) AS o "
+        f"WHERE run_id = '{version.run_id}'{_still_stands(name, version, 'doc_id')}"
     )
+
+
+def _still_stands(name: Name, version: PublishedVersion, doc_id: str) -> str:
+    """Write the condition that a document is still there, and that what a version did to it was not undone since."""
+    there = [] if version.is_whole else [f"SELECT doc_id FROM {name('documents')}"]
+    there += [
+        f"SELECT doc_id FROM {name('corpus')} VERSION AS OF {number} WHERE outcome <> 'not_run'"
+        for number in version.returned_in
+    ]
+    return "".join(f" AND {doc_id} IN ({query})" for query in there)
 
 
 def removed(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str:
@@ -126,7 +140,7 @@ def removed(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str
             f"SELECT c.doc_id, c.source, c.snapshot, c.url, c.pass_name, {text} AS before, explode(c.ops) AS o "
             f"FROM {name('corpus')} VERSION AS OF {version.version} AS c "
             f"JOIN {name('documents')} AS d ON d.doc_id = c.doc_id {join}"
-            f"WHERE c.run_id = '{version.run_id}' AND c.outcome <> 'kept'"
+            f"WHERE c.run_id = '{version.run_id}' AND c.outcome <> 'kept'{_still_stands(name, version, 'c.doc_id')}"
         )
         parts.append(_lines_of(operations, version.version))
     return " UNION ALL ".join(parts) or _no_rows(REMOVED)

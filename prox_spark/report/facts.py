@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -193,9 +194,17 @@ def _passes(history: tuple[PublishedVersion, ...], executed: list[dict[str, Any]
 
 def _operations(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:
     """Count the operations by pass, name and fate, in the order of the passes."""
-    order = list(dict.fromkeys(published.pass_name for published in history))
+    order = pass_names(history)
     rows = dicts(comparing.operations(lake.spark.sql(views.edits(lake.name, history))))
     return sorted(rows, key=lambda row: order.index(row["pass_name"]))
+
+
+def pass_names(history: Sequence[PublishedVersion]) -> list[str]:
+    """Name the passes whose operations the rows of some versions hold.
+
+    A version holds those of the passes before its own, too: of documents that caught up with it and went no further.
+    """
+    return list(dict.fromkeys(pass_.name for published in history for pass_ in published.passes.passes()))
 
 
 def _scores(lake: Lake, history: tuple[PublishedVersion, ...]) -> list[dict[str, Any]]:

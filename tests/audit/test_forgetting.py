@@ -13,6 +13,7 @@ from prox_spark import pipeline
 from prox_spark.audit import forget
 from prox_spark.audit.history import history
 from prox_spark.audit.maintain import vacuum
+from prox_spark.audit.verify import verify
 from prox_spark.lake.ddl import PROPERTIES
 from prox_spark.lake.tables import Lake
 
@@ -82,6 +83,29 @@ def test_no_file_holds_a_document_that_was_forgotten_at_once(
     assert files_with_it(lake) == []
     assert lake.count("corpus") == lake.count("documents") == 7
     assert history(lake)[-1]["version"] == (lake.newest("corpus") or 0) - VACUUM_COMMITS
+
+
+@pytest.mark.spark
+def test_a_program_that_another_document_came_through_stays_when_one_is_forgotten(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    source, answers = tmp_path / "pages.jsonl", tmp_path / "answers.jsonl"
+    pages = ({"text": f"Menu {name}\nIt rained.\nShare"} for name in "ab")  # alike between the passes, and only there
+    source.write_text("".join(f"{json.dumps(page)}\n" for page in pages))
+    program = {"Menu": "remove_lines(0, 0)", "Share": "remove_lines(1, 1)"}
+    lines = ({"prompt_contains": word, "completion": completion} for word, completion in program.items())
+    answers.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    passes = [{"name": name, "profile": "tiny-chunk"} for name in ("first", "second")]
+    engine = ["engine.kind=scripted", f"engine.answers={json.dumps(str(answers))}"]
+    settings = configuration.load(overrides=[f"passes={json.dumps(passes)}", *engine])
+    lake = Lake.open(spark, str(tmp_path / "lake"))
+    pipeline.ingest(lake, "jsonl", [str(source)], snapshot="one", config=settings)
+    pipeline.run(lake, settings)
+    forgotten = lake.read("documents").where("text LIKE 'Menu a%'").first()["doc_id"]
+    assert forget.forget(lake, [forgotten]).programs == 1
+    assert [row["text"] for row in lake.read("corpus").collect()] == ["It rained."]
+    assert verify(lake).findings == ()
+    assert lake.sql("SELECT count(DISTINCT doc_id) FROM edits").first()[0] == 1
 
 
 def test_a_lake_is_made_without_deletion_vectors() -> None:

@@ -149,17 +149,24 @@ def test_forgetting_lets_a_copy_back_and_a_text_that_another_document_has_stays_
     def copies() -> dict[str, tuple[str, str]]:
         return {row["url"]: (row["twin"], row["family"]) for row in lake.sql(duplicates).collect()}
 
+    def decided() -> list[tuple[str, str]]:
+        rows = lake.sql("SELECT url, op FROM edits WHERE url IN ('a/1', 'b/4', 'c/6', 'c/7')").collect()
+        return sorted((row["url"], row["op"]) for row in rows)
+
     assert copies() == dict.fromkeys(("b/4", "c/6", "c/7"), (ids["a/1"], ids["a/1"]))
+    assert decided() == [("a/1", "keep_doc"), *((url, "drop_doc") for url in ("b/4", "c/6", "c/7"))]
     assert forget(lake, [ids["a/1"]]).returned == 1  # the very same text is in c/6: copies repeat that one now
     assert copies() == dict.fromkeys(("b/4", "c/7"), (ids["c/6"], ids["c/6"]))
     assert outcomes(lake)["c/6"] == ("not_run", None)
+    assert decided() == [("b/4", "drop_doc"), ("c/7", "drop_doc")]
     assert forget(lake, [ids["c/6"]]).returned == 2  # now the text is gone
-    assert copies() == {} and verify(lake).findings == ()
+    assert copies() == {} and decided() == [] and verify(lake).findings == ()
     pipeline.run(lake, settings(exact="drop"))
     assert copies() == {"c/7": (ids["b/4"], ids["b/4"])}
     assert outcomes(lake)["b/4"] == ("kept", None)
+    assert decided() == [("b/4", "keep_doc"), ("c/7", "drop_doc")]
     restore(lake, 1)  # where both were copies of what is gone
-    assert outcomes(lake)["b/4"] == ("not_run", None) and verify(lake).findings == ()
+    assert outcomes(lake)["b/4"] == ("not_run", None) and decided() == [] and verify(lake).findings == ()
 
 
 def test_a_chain_of_copies_is_followed_to_the_text_that_stays(spark: SparkSession) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prox_spark.report.facts import _stages
+import json
+
+from prox_spark.lake.lineage import PublishedVersion
+from prox_spark.passes import Chain
+from prox_spark.report.facts import _stages, pass_names
 
 
 def test_words_and_documents_that_are_left_add_up() -> None:
@@ -17,3 +21,9 @@ def test_words_and_documents_that_are_left_add_up() -> None:
         {"stage": "after doc", "source": "c4", "words": 900, "documents": 11},
         {"stage": "after chunk", "source": "c4", "words": 700, "documents": 10},
     ]
+
+
+def test_a_version_that_documents_caught_up_with_has_operations_of_the_passes_before_it() -> None:
+    keys = ({"name": name, "fingerprint": name, "level": "document", "policy": {}} for name in ("doc", "chunk"))
+    caught_up = PublishedVersion(1, "run-1", Chain(tuple(map(json.dumps, keys))), 1)
+    assert pass_names([caught_up]) == ["doc", "chunk"]
