@@ -36,8 +36,8 @@ class Run:
 
     Attributes:
         run_id: Sorts by time, says what the command was, and is the key of its row in `runs`.
-        command: `ingest`, `refine` or `apply`.
-        pass_name: The pass, None for an ingest.
+        command: `ingest`, `refine`, `apply`, `tag`, …
+        pass_name: The pass, of a refine or an apply.
         conf: The settings that decide its result.
         passes: What the corpus has gone through after it; None for a command that leaves the corpus alone.
     """

@@ -87,9 +87,9 @@ class Adapter:
         'en.noclean'
         """
         columns = path_columns(path)
-        named = [string(columns.get(key)) for key in SNAPSHOT_FOLDERS]
-        found = self.path_snapshot.findall(path)[-1:] if self.path_snapshot else []
-        known = next((name for name in (*named, *found) if name and SNAPSHOT.fullmatch(name)), DEFAULT_SNAPSHOT)
+        of_folders = [string(columns.get(key)) for key in SNAPSHOT_FOLDERS]
+        of_path = self.path_snapshot.findall(path)[-1:] if self.path_snapshot else []
+        known = next((name for name in (*of_folders, *of_path) if name and SNAPSHOT.fullmatch(name)), DEFAULT_SNAPSHOT)
         return Origin(path, snapshot or known, snapshot is not None, columns)
 
 
@@ -101,8 +101,8 @@ def path_columns(path: str) -> Columns:
     """
     if "=" not in path:
         return {}
-    found = (_FOLDER.fullmatch(name) for name in path.split("/")[:-1])
-    return {match[1]: _folder_value(match[2]) for match in found if match}
+    folders = (_FOLDER.fullmatch(name) for name in path.split("/")[:-1])
+    return {match[1]: _folder_value(match[2]) for match in folders if match}
 
 
 def adapter(source: str, settings: Settings | None = None) -> Adapter:
@@ -168,10 +168,10 @@ def _identity(source: Adapter, own: Columns, columns: Columns) -> list[bytes | N
     if source.identity is None:
         return [canonical(to_json(own, without=source.url_column))]
     values = (columns.get(name) or find(columns, name) for name in source.identity)
-    found = [None if value is None else canonical(value) for value in values]
-    if source.required_identity and None in found:
+    identity = [None if value is None else canonical(value) for value in values]
+    if source.required_identity and None in identity:
         raise BadRecord("wrong_type", f"the id column {source.identity[0]} must hold a value, got none")
-    return found
+    return identity
 
 
 def _folder_value(written: str) -> bytes:

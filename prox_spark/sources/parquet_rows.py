@@ -147,8 +147,9 @@ def _int96(file: pq.ParquetFile, *, nested: bool = False) -> list[int]:
     """Give the numbers of the columns that are INT96 timestamps, or that have such in them."""
     leaves = (file.schema.column(number) for number in range(len(file.schema)))
     paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
-    found = {path.partition(".")[0] for path in paths if path not in file.schema_arrow.names} if nested else {*paths}
-    return [number for number, name in enumerate(file.schema_arrow.names) if name in found]
+    names = file.schema_arrow.names
+    columns = {path.partition(".")[0] for path in paths if path not in names} if nested else {*paths}
+    return [number for number, name in enumerate(names) if name in columns]
 
 
 def _read_group(
@@ -224,11 +225,11 @@ def _without(column: pa.Array, path: list[str]) -> pa.Array:
 def _apart(names: list[str]) -> list[str]:
     """Tell columns of one name apart: the second is `name#2`."""
     seen: Counter[str] = Counter()
-    found = []
+    apart = []
     for name in names:
         seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return found
+        apart.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return apart
 
 
 def _text(text: bytes | None, adapter: Adapter, limit: int) -> bytes:

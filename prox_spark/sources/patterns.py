@@ -32,8 +32,8 @@ def alternatives(pattern: str) -> list[str]:
     start, commas, end = braces
     bounds = [start, *commas, end]
     parts = [pattern[bounds[n] + 1 : bounds[n + 1]] for n in range(len(bounds) - 1)]
-    found = (whole for part in parts for whole in alternatives(pattern[:start] + part + pattern[end + 1 :]))
-    return list(dict.fromkeys(found))
+    written = (whole for part in parts for whole in alternatives(pattern[:start] + part + pattern[end + 1 :]))
+    return list(dict.fromkeys(written))
 
 
 @lru_cache(maxsize=256)

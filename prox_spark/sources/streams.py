@@ -94,19 +94,19 @@ def _salvage(source: Input, kind: Codec, given: int) -> Iterator[bytes]:
     with source.open() as file:
         stream = Stream(file, kind, zlib, step=ZSTD_INPUT, memory=source.memory)
         done = 0
-        found = []
+        rest = []
         try:
             while done < given:
                 chunk = stream.read(min(CHUNK, given - done))
                 done += len(chunk)
                 if done > given:
-                    found.append(chunk[given - done :])
+                    rest.append(chunk[given - done :])
             while chunk := stream.read(1):
-                found.append(chunk)
+                rest.append(chunk)
         except BrokenStream:
             pass
-    if found:
-        yield b"".join(found)
+    if rest:
+        yield b"".join(rest)
 
 
 def _open(path: str) -> IO[bytes]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from prox_spark.cli.screens import print_json
 
@@ -23,7 +24,8 @@ def trained(options: Invocation, run: Mapping[str, object]) -> None:
     if options.json:
         return print_json(run)
     plain = {key: value for key, value in run.items() if not isinstance(value, (dict, list))}
-    return options.console().print("\n".join(f"{key}: {value}" for key, value in plain.items()))
+    # As text: a folder's name may hold brackets, which would be taken for a style.
+    return options.console().print(Text("\n".join(f"{key}: {value}" for key, value in plain.items())))
 
 
 def annotated(options: Invocation, counts: Mapping[str, int]) -> None:
