@@ -18,7 +18,7 @@ from prox_spark.lake.ledger import Run
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
-from prox_spark.pipeline.progress import Progress, Step, live, tell
+from prox_spark.pipeline.progress import Progress, Step, forward, live, tell
 from prox_spark.program.operations import OUTCOMES
 from prox_spark.sources.adapters import GENERIC
 from prox_spark.spark.session import parallelism
@@ -77,7 +77,7 @@ def ingest_files(
     units = ingest.work(listing, settings=settings)
     run = Run.start("ingest", conf=json.dumps(settings.model_dump()), passes=Chain())
     tell(progress, "ingest", 0)
-    with live(lake.spark, progress, Step("ingest", 0, 0), _bytes(units)) as tally:
+    with live(lake.spark, forward(progress), Step("ingest", 0, 0), _bytes(units)) as tally:
         counts, notes = _write_documents(lake, run, adapter, units, snapshot, settings, tally)
     tell(progress, "publish", counts["documents"])
     is_first = not lake.exists("corpus")

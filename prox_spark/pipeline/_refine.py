@@ -18,7 +18,7 @@ from prox_spark.passes import AnyPass, NearDuplicatesPass
 from prox_spark.pipeline import catch_up, probe
 from prox_spark.pipeline._near_duplicates import refine_near_duplicates
 from prox_spark.pipeline._summary import RefineSummary
-from prox_spark.pipeline.progress import Progress, Step, live, tell
+from prox_spark.pipeline.progress import Progress, Step, forward, live, tell
 from prox_spark.spark import accelerator, gpus
 from prox_spark.spark.in_flight import in_flight
 from prox_spark.spark.settings import kept, observed
@@ -101,25 +101,25 @@ def _write_waves(
     with kept(pending.lacking):
         total, copies = pending.count()
         waves = min(ceil(total / config.refine.wave_texts), shards if pending.in_shards else EDITED_WAVES)
-        stage, usages = f"refine {pass_.name}", [Usage()]
+        stage, usages = f"refine {pass_.name}", list[Usage]()
+        progress = forward(progress)
         tell(progress, stage, 0, total)
         share = gpus.recut(share, share, most=total)
         if waves:
             _preflight(pending, pass_, share, config)
 
-        def write(wave: int) -> Usage:
+        def write(wave: int, tally: Tally | None) -> Usage:
             texts = pending.texts(wave * shards // waves, (wave + 1) * shards // waves - 1)
             cut = gpus.recut(share, gpus.share(lake.spark, pass_.engine, config.refine.partitions), most=total)
-            done = sum(usages, Usage())
-            with live(lake.spark, progress, Step(stage, done.texts, total, done.tokens)) as tally:
-                return _write_wave(lake, run, wave, texts, pass_, cut, config.refine.batch_texts, tally)
+            return _write_wave(lake, run, wave, texts, pass_, cut, config.refine.batch_texts, tally)
 
-        jobs = (partial(write, wave) for wave in range(waves))
-        for usage in in_flight(lake.spark, jobs, most=share.waves):
-            usages.append(usage)
-            done = sum(usages, Usage())
-            tell(progress, stage, done.texts, total, done.tokens)
-        return usages[1:], copies - total
+        with live(lake.spark, progress, Step(stage, 0, total)) as tally:
+            jobs = (partial(write, wave, tally) for wave in range(waves))
+            for usage in in_flight(lake.spark, jobs, most=share.waves):
+                usages.append(usage)
+                done = sum(usages, Usage())
+                tell(progress, stage, done.texts, total, done.tokens)
+        return usages, copies - total
 
 
 def _preflight(pending: Pending, pass_: Pass, share: gpus.Share, config: Config) -> None:

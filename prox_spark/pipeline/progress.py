@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prox_spark.spark.session import shares_disk
@@ -42,12 +42,31 @@ def tell(progress: Progress | None, stage: str, done: int, total: int = 0, token
         progress(Step(stage, done, total, tokens))
 
 
+def forward(progress: Progress | None) -> Progress | None:
+    """Give a listener that hears of no step back.
+
+    A task that is tried again counts anew, and what is committed is less than what the workers have done.
+    """
+    if progress is None:
+        return None
+    furthest = Step("", 0, 0)
+
+    def tell_furthest(step: Step) -> None:
+        nonlocal furthest
+        if step.stage == furthest.stage:
+            step = replace(step, done=max(step.done, furthest.done), tokens=max(step.tokens, furthest.tokens))
+        furthest = step
+        progress(step)
+
+    return tell_furthest
+
+
 @contextmanager
 def live(spark: SparkSession, progress: Progress | None, begun: Step, size: int = 0) -> Iterator[Tally | None]:
-    """Tell what the workers do beyond `begun` while a job of theirs runs, where they share a disk with this process.
+    """Tell what the workers do beyond `begun` while jobs of theirs run, where they share a disk with this process.
 
     Args:
-        spark: The session that the job runs in.
+        spark: The session that the jobs run in.
         progress: Whoever listens.
         begun: What was done before.
         size: Bytes of the whole input, where nothing else says how much there is to do.

@@ -22,7 +22,7 @@ SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The folder with the numbers of one job; travels to the workers.
+    """The folder with the numbers of one job, or of several that belong together; travels to the workers.
 
     Attributes:
         folder: Made and removed by the driver.
@@ -35,7 +35,8 @@ class Tally:
         from pyspark import TaskContext
 
         context = TaskContext.get()
-        return Counter(Path(self.folder) / str(0 if context is None else context.partitionId()))
+        task = "0" if context is None else f"{context.stageId()}-{context.partitionId()}"
+        return Counter(Path(self.folder) / task)
 
     def sums(self) -> tuple[int, int, int]:
         """Sum up the documents, tokens and bytes of all tasks so far."""
@@ -52,12 +53,9 @@ def watched(tell: Callable[[int, int, int], None], *, every: float = 1.0) -> Ite
         tally = Tally(folder)
 
         def watch() -> None:
-            most = (0, 0, 0)  # a task that is tried again begins anew, and nothing that was told is taken back
             with contextlib.suppress(BaseException):  # whoever listens may fail; the job must not notice
                 while not ended.wait(every):
-                    documents, tokens, size = map(max, most, tally.sums())
-                    most = documents, tokens, size
-                    tell(*most)
+                    tell(*tally.sums())
 
         thread = threading.Thread(target=watch, name="prox-spark-tally", daemon=True)
         thread.start()

@@ -27,26 +27,6 @@ def test_a_task_that_is_tried_again_counts_once(tmp_path: Path) -> None:
     assert Tally(str(tmp_path)).sums() == (3, 0, 0)
 
 
-def test_nothing_that_was_told_is_taken_back_when_a_task_is_tried_again() -> None:
-    heard: list[tuple[int, int, int]] = []
-    told = threading.Semaphore(0)
-
-    def listen(*numbers: int) -> None:
-        heard.append((numbers[0], numbers[1], numbers[2]))
-        told.release()
-
-    with watched(listen, every=0.01) as tally:
-        for documents in (8, 3):
-            counter = Counter(Path(tally.folder) / "0")
-            counter.add(documents, tokens=documents)
-            while told.acquire(blocking=False):
-                pass
-            assert told.acquire(timeout=10) and told.acquire(
-                timeout=10
-            )  # the second began after the numbers were there
-    assert heard[-1] == (8, 8, 0)
-
-
 def test_a_worker_without_the_folder_goes_on(tmp_path: Path) -> None:
     counter = Tally(str(tmp_path / "elsewhere")).counter()
     counter.add(1)
