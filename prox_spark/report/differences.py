@@ -93,12 +93,10 @@ def opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
     times = Counter(new)
     pairs = sum(times[item] for item in old)
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=pairs > MOST_PAIRS)
-    amid = [(tag, *(head + place for place in places)) for tag, *places in matcher.get_opcodes()]
-    ends = [
-        ("equal", 0, head, 0, head),
-        ("equal", len(before) - tail, len(before), len(after) - tail, len(after)),
-    ]
-    return [code for code in (ends[0], *amid, ends[1]) if code[1] < code[2] or code[3] < code[4]]
+    codes: list[Opcode] = [("equal", 0, head, 0, head)]
+    codes += [(tag, head + a, head + b, head + c, head + d) for tag, a, b, c, d in matcher.get_opcodes()]
+    codes.append(("equal", len(before) - tail, len(before), len(after) - tail, len(after)))
+    return [code for code in codes if code[1] < code[2] or code[3] < code[4]]
 
 
 def _lines(before: Sequence[str], after: Sequence[str]) -> Iterator[DiffLine]:

@@ -18,6 +18,8 @@ from prox_spark import pipeline
 from prox_spark.audit.forget import forget
 from prox_spark.audit.restore import restore
 from prox_spark.audit.verify import verify
+from prox_spark.lake.direct import DirectLake
+from prox_spark.lake.reading import Asked
 from prox_spark.lake.tables import Lake
 from prox_spark.spark.settings import changed
 from prox_spark.stages import near_duplicates, similarity
@@ -150,8 +152,11 @@ def test_forgetting_lets_a_copy_back_and_a_text_that_another_document_has_stays_
         return {row["url"]: (row["twin"], row["family"]) for row in lake.sql(duplicates).collect()}
 
     def decided() -> list[tuple[str, str]]:
-        rows = lake.sql("SELECT url, op FROM edits WHERE url IN ('a/1', 'b/4', 'c/6', 'c/7')").collect()
-        return sorted((row["url"], row["op"]) for row in rows)
+        asked = Asked("url IN ('a/1', 'b/4', 'c/6', 'c/7')", "url, op")
+        by_spark, directly = (place.rows("edits", asked=asked) for place in (lake, DirectLake(lake.location)))
+        rows = sorted((row["url"], row["op"]) for row in by_spark)
+        assert sorted((row["url"], row["op"]) for row in directly) == rows
+        return rows
 
     assert copies() == dict.fromkeys(("b/4", "c/6", "c/7"), (ids["a/1"], ids["a/1"]))
     assert decided() == [("a/1", "keep_doc"), *((url, "drop_doc") for url in ("b/4", "c/6", "c/7"))]
