@@ -49,17 +49,15 @@ class PublishedVersion:
         run_id: The run in whose rows its operations are.
         passes: The passes up to the one that made it.
         read: The version in which the rows can be read: its own, or the oldest that is left where that one is gone.
-        is_whole: Whether no document was forgotten since.
-        returned_in: Later versions in which some of its documents stand before the passes again: what it did to them
-            is undone.
+        undone_in: Later versions in which documents of it are gone, or stand before the passes again: what it did to
+            those is undone.
     """
 
     version: int
     run_id: str
     passes: Chain
     read: int
-    is_whole: bool = True
-    returned_in: tuple[int, ...] = ()
+    undone_in: tuple[int, ...] = ()
 
     @property
     def pass_name(self) -> str:
@@ -81,23 +79,24 @@ def lineage(entries: Sequence[Entry], version: int | None = None) -> tuple[Publi
     """
     oldest = oldest_readable(entries)
     published = [(entry.corpus_version, entry) for entry in entries if entry.corpus_version is not None]
-    last_forget = max((number for number, entry in published if entry.command == "forget"), default=-1)
-    first_return = min((number for number, entry in published if entry.returned), default=None)
+    forgets = [number for number, entry in published if entry.command == "forget"]
     versions: list[PublishedVersion] = []
-    returned_in: list[int] = []
+    undone_in: list[int] = []
     longest, newest = Chain(), version
     for number, entry in sorted(published, key=lambda pair: pair[0], reverse=True):
         if newest is not None and number > newest:
             continue
-        # A restore keeps back what came back before it.
-        if entry.returned or (entry.command == "restore" and first_return is not None and number > first_return):
-            returned_in.append(number)
+        # What the last forget of several took, the earlier ones took too, but for what came back; and a restore keeps
+        # to what was forgotten, or came back, before it.
+        is_last = entry.command == "forget" and not undone_in
+        if entry.returned or is_last or (entry.command == "restore" and forgets and number > min(forgets)):
+            undone_in.append(number)
         if entry.command == "restore":  # what was made since the restored version is left behind
             newest = int(entry.conf.get("version", number))
         # A pass that ran again leaves the versions behind that its old programs made.
         elif len(entry.passes) and entry.passes.shared_with(longest) is not None:
             longest = max(entry.passes, longest, key=len)
             read = max(number, oldest)
-            later = tuple(other for other in returned_in if other > read)
-            versions.append(PublishedVersion(number, entry.run_id, entry.passes, read, last_forget <= read, later))
+            later = tuple(other for other in undone_in if other > read)
+            versions.append(PublishedVersion(number, entry.run_id, entry.passes, read, later))
     return tuple(versions)

@@ -114,12 +114,10 @@ def _operations(name: Name, version: PublishedVersion) -> str:
 
 def _still_stands(name: Name, version: PublishedVersion, doc_id: str) -> str:
     """Write the condition that a document is still there, and that what a version did to it was not undone since."""
-    there = [] if version.is_whole else [f"SELECT doc_id FROM {name('documents')}"]
-    there += [
-        f"SELECT doc_id FROM {name('corpus')} VERSION AS OF {number} WHERE outcome <> 'not_run'"
-        for number in version.returned_in
-    ]
-    return "".join(f" AND {doc_id} IN ({query})" for query in there)
+    return "".join(
+        f" AND {doc_id} IN (SELECT doc_id FROM {name('corpus')} VERSION AS OF {number} WHERE outcome <> 'not_run')"
+        for number in version.undone_in
+    )
 
 
 def removed(name: Name, lineage: Sequence[PublishedVersion], oldest: int) -> str:

@@ -56,16 +56,16 @@ def test_what_a_forget_undoes_is_known_until_a_version_is_read_that_came_after_i
     passes = [INGEST, applied(1, "copies"), applied(2, "copies", "chunk")]
     again = [applied(4, "copies"), Entry("run-5", "forget", 5)]
 
-    def undone(*entries: Entry, of: int | None = None) -> list[tuple[int, bool, tuple[int, ...]]]:
-        return [(one.version, one.is_whole, one.returned_in) for one in lineage([*passes, *entries], of)]
+    def undone(*entries: Entry, of: int | None = None) -> list[tuple[int, tuple[int, ...]]]:
+        return [(one.version, one.undone_in) for one in lineage([*passes, *entries], of)]
 
-    assert undone() == [(2, True, ()), (1, True, ())]
-    assert undone(forget, *again) == [(4, False, ()), (2, False, (3,)), (1, False, (3,))]
-    assert undone(forget, *again, of=2) == [(2, False, ()), (1, False, ())]
+    assert undone() == [(2, ()), (1, ())]
+    assert undone(forget, *again) == [(4, (5,)), (2, (5, 3)), (1, (5, 3))]
+    assert undone(forget, *again, of=2) == [(2, ()), (1, ())]
     restored = Entry("run-6", "restore", 6, conf={"version": 2})
-    assert undone(forget, *again, restored) == [(2, False, (6,)), (1, False, (6,))]
+    assert undone(forget, *again, restored) == [(2, (6,)), (1, (6,))]
     purged = Entry("run-7", "forget", 7, readable_from=7)
-    assert undone(forget, *again, purged) == [(4, True, ()), (2, True, ()), (1, True, ())]
+    assert undone(forget, *again, purged) == [(4, ()), (2, ()), (1, ())]
 
 
 def test_a_version_whose_files_are_gone_is_read_from_the_oldest_that_is_left() -> None:
