@@ -1,7 +1,7 @@
 """Corpus files into records: opening, decompressing, taking apart, one adapter per source; no Spark."""
 
 from prox_spark.sources.adapters import SOURCES, Adapter, adapter, check_snapshot
-from prox_spark.sources.files import LEFT_OUT, File, Slice, Unit, has_records, splits_in_place, units, why_left_out
+from prox_spark.sources.files import LEFT_OUT, File, Slice, Unit, splits_in_place, units, why_left_out
 from prox_spark.sources.reading import SCHEMA, Reader, batches
 from prox_spark.sources.records import REASONS, Record
 from prox_spark.sources.rehearsal import Part
@@ -23,7 +23,6 @@ __all__ = [
     "adapter",
     "batches",
     "check_snapshot",
-    "has_records",
     "memory_input",
     "splits_in_place",
     "units",

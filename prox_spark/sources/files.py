@@ -66,23 +66,18 @@ class Unit:
     slices: tuple[Slice, ...]
 
 
-def has_records(adapter: Adapter, path: str, *, named: bool = False) -> bool:
-    """Say whether a file of a listing is one to read.
+def why_left_out(adapter: Adapter, path: str, *, named: bool = False) -> str | None:
+    """Give the reason why a file of a listing is not read, one of LEFT_OUT; None for a file to read.
 
     >>> from prox_spark.sources.adapters import adapter
-    >>> has_records(adapter("c4"), "/c4/en/README.md"), has_records(adapter("c4"), "/c4/en/c4-train.0.json.gz")
-    (False, True)
+    >>> why_left_out(adapter("c4"), "/c4/en/README.md"), why_left_out(adapter("c4"), "/c4/en/c4-train.0.json.gz")
+    ('unknown_suffix', None)
 
     Args:
         adapter: The source.
         path: The file.
         named: The user named this very file: then it is read whatever its name ends in.
     """
-    return why_left_out(adapter, path, named=named) is None
-
-
-def why_left_out(adapter: Adapter, path: str, *, named: bool = False) -> str | None:
-    """Give the reason why a file of a listing is not read, one of LEFT_OUT; None for a file to read."""
     if adapter.ignored is not None and adapter.ignored.search(path):
         return "no_documents"
     if named:

@@ -14,7 +14,7 @@ import pytest
 from support.source_files import line, read, reasons, texts, write
 
 from prox_spark.errors import SourceError
-from prox_spark.sources import SOURCES, adapter, check_snapshot, has_records
+from prox_spark.sources import SOURCES, adapter, check_snapshot, why_left_out
 from prox_spark.sources.records import REASONS
 
 
@@ -115,11 +115,11 @@ def test_every_source_has_its_adapter() -> None:
     ],
 )  # fmt: skip
 def test_a_file_is_read_by_its_name(path: str, readable: bool) -> None:
-    assert has_records(adapter("c4"), path) is readable
+    assert (why_left_out(adapter("c4"), path) is None) is readable
 
 
 def test_a_file_that_the_user_names_is_read_whatever_its_name() -> None:
-    assert has_records(adapter("c4"), "/d/part-00000", named=True)
+    assert why_left_out(adapter("c4"), "/d/part-00000", named=True) is None
 
 
 def test_every_reason_is_one_of_the_list(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from support.source_files import read, reasons, texts, write, write_raw
 
-from prox_spark.sources import Record, adapter, has_records
+from prox_spark.sources import Record, adapter, why_left_out
 from prox_spark.sources.redpajama import signals_path
 
 NAME = "redpajama-v2"
@@ -139,13 +139,12 @@ def test_a_merged_record_whose_meta_is_no_json_keeps_it_as_it_is(tmp_path: Path)
 
 def test_signals_and_the_other_parts_of_the_data_set_are_never_read_as_documents() -> None:
     source = adapter(NAME)
-    assert has_records(source, "/rp/documents/2023-06/0000/en_head.json.gz")
+    assert why_left_out(source, "/rp/documents/2023-06/0000/en_head.json.gz") is None
     for path in (
         "/rp/quality_signals/2023-06/0000/en_head.signals.json.gz", "/x/en_head.signals.json.gz",
         "/rp/duplicates/2023-06/0000/en_head.duplicates.parquet", "/rp/minhash/2023-06/0000/en_head.minhash.parquet",
     ):  # fmt: skip
-        assert not has_records(source, path)
-        assert not has_records(source, path, named=True)
+        assert why_left_out(source, path) == why_left_out(source, path, named=True) == "no_documents"
 
 
 def test_the_samples_give_each_record_once_in_both_forms(shared: Path) -> None:

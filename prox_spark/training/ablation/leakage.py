@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from prox_spark.training.ablation.texts import HeldOut
 
 Leak = Literal["text", "words", "passage", "site"]
-LEAKS: tuple[Leak, ...] = get_args(Leak)
 """The same bytes, the same words, a passage in common, the same site."""
 
 PASSAGE = 32
@@ -85,14 +84,6 @@ class Guard:
             if (self.passages[nearest] == here).any():
                 return "passage"
         return "site" if site and site in self.sites else None
-
-    @property
-    def fingerprint(self) -> str:
-        """Give a sha256 over all that is guarded."""
-        digest = hashlib.sha256(self.passages.tobytes())
-        for values in (self.texts, self.words, self.sites):
-            digest.update("\n".join(sorted(values)).encode() + b"\0")
-        return digest.hexdigest()
 
 
 def site_of(address: str | None) -> str:
