@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from prox_spark.chunks import Chunk
-from prox_spark.program.operations import Operation, Problem
-from prox_spark.program.readers import Answer, Whole, read
+from prox_spark.program.execute import execute
+from prox_spark.program.operations import Operation, Policy, Problem
+from prox_spark.program.readers import GRAMMARS, Answer, Whole, read
 from prox_spark.program.stored import Readings
 
 TEXT = "a\nb\nc\nd\ne\nf"
@@ -46,7 +47,6 @@ def test_dropping_a_window_removes_its_own_lines_and_dropping_a_text_drops_it() 
         ("[[1, 1], [3, 4]]", [removal(1, 1), removal(4, 5)]),
         ("[[3, 4], [1, 2]]", [removal(4, 5)]),
         ("[[1, 99999999999999]]", [Operation("keep_chunk")]),
-        ("[[70, 80]]", [removal(0, 5)]),
         ("NA", [Operation("drop_doc")]),
         ("", []),
     ],
@@ -55,11 +55,17 @@ def test_keep_ranges_remove_what_no_range_keeps(answer: str, expected: list[Oper
     assert ops("keep_ranges", answer) == (expected, [])
 
 
-@pytest.mark.parametrize("answer", ["[[1, 2]", "[[1, 2], ]", "[[" * 5000, "keep 1-2", "[[2, 1]]", "[]"])
+@pytest.mark.parametrize("answer", ["[[1, 2]", "[[1, 2], ]", "[[" * 5000, "keep 1-2", "[[2, 1]]", "[]", "[[70, 80]]"])
 def test_an_answer_that_is_no_list_of_ranges_says_nothing(answer: str) -> None:
     operations, problems = ops("keep_ranges", answer)
     assert not operations
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_a_text_without_answers_has_no_readings_and_stays(grammar: str) -> None:
+    assert read(grammar, TEXT, []) == []
+    assert execute(TEXT, [], policy=Policy(grammar=grammar)).text == TEXT
 
 
 def test_scores_are_finite_numbers() -> None:

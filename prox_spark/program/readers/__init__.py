@@ -46,4 +46,4 @@ def read(grammar: str, text: str, answers: Sequence[Answer]) -> list[Readings]:
         text: The text as it is, not as it was shown.
         answers: The chunks with their answers.
     """
-    return READERS[grammar](text, answers)
+    return READERS[grammar](text, answers) if answers else []

@@ -1,4 +1,7 @@
-"""The reader of `keep_ranges` (IndexLM): `[[4, 5], [7, 23]]`, the lines to keep with both ends inclusive, or `NA`."""
+"""The reader of `keep_ranges` (IndexLM): `[[4, 5], [7, 23]]`, the lines to keep with both ends inclusive, or `NA`.
+
+A list of which no range is about a line that was shown says nothing: it would remove all of them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def _read(answer: Answer, count: int) -> Readings:
     if said == "NA":
         collected.add(answer.verdict(drops=True, text_lines=count), 0, said)
     elif said:
-        kept = _ranges(said)
+        kept = _ranges(said, answer)
         if isinstance(kept, str):
             collected.add("truncated" if answer.finish_reason == "length" else kept, 0, said)
         else:
@@ -35,7 +38,8 @@ def _read(answer: Answer, count: int) -> Readings:
     return collected.readings()
 
 
-def _ranges(said: str) -> list[tuple[int, int]] | str:
+def _ranges(said: str, answer: Answer) -> list[tuple[int, int]] | str:
+    """Give the ranges that are about lines which were shown, or the reason why there are none."""
     if not (said.startswith("[") and said.endswith("]")):
         return "not_an_operation"
     inside, ranges, at = said[1:-1], list[tuple[int, int]](), 0
@@ -48,17 +52,14 @@ def _ranges(said: str) -> list[tuple[int, int]] | str:
             return "reversed_range"
         ranges.append((start, end))
         at = match.end()
-    return ranges or "bad_arguments"
+    low, high = answer.numbers
+    return [(start, end) for start, end in ranges if start <= high and end >= low] or "bad_arguments"
 
 
 def _complement(answer: Answer, kept: list[tuple[int, int]]) -> list[Operation]:
     """Remove the chunk's own lines that no range keeps; where all are kept, keep the chunk."""
     low, high = answer.numbers
-    places = [
-        (answer.place(max(start, low)), answer.place(min(end, high)))
-        for start, end in kept
-        if start <= high and end >= low
-    ]
+    places = [(answer.place(max(start, low)), answer.place(min(end, high))) for start, end in kept]
     first, last = answer.own
     removals = list[Operation]()
     for start, end in merged(sorted(places)):
