@@ -108,11 +108,37 @@ def edit(page: Page, chunk: ChunkProgram, policy: Policy) -> list[AppliedOperati
     """Execute a chunk's program on its page, unless more of it is wrong than right; give what became of it."""
     judged = _Judged(page, chunk, policy)
     fates = [judged.fate(place, operation) for place, operation in enumerate(chunk.operations)]
-    wrong = chunk.problems + sum(fate.status == "rejected" for fate in fates)
-    if wrong > policy.max_rejected_share * (chunk.problems + len(fates)):
+    if is_over_budget(fates, chunk.problems, policy):
         return [fate.refused() for fate in fates]
     judged.carry_out()
     return fates
+
+
+def is_over_budget(fates: Sequence[AppliedOperation], problems: int, policy: Policy) -> bool:
+    """Say whether so much of a chunk's program is wrong that the rest of it is not trusted."""
+    wrong = problems + sum(fate.status == "rejected" for fate in fates)
+    return wrong > policy.max_rejected_share * (problems + len(fates))
+
+
+def removal(
+    chunk: ChunkProgram, operation: Operation, scope: tuple[int, int], words: Sequence[int]
+) -> tuple[AppliedOperation, list[tuple[int, int]]]:
+    """Judge a `remove_lines`; give its fate, and the range that it removes, if any.
+
+    Args:
+        chunk: The program that holds it.
+        operation: The operation.
+        scope: First and last line that the program may touch.
+        words: The words before each line of the text, and in all.
+    """
+    start, end = operation.line_start, operation.line_end
+    first, last = scope
+    if start is None or end is None or start > end or not first <= start <= last:
+        return chunk.fate(operation, rejected="outside_chunk"), []
+    clipped = min(end, last)
+    reason = "clipped" if clipped < end else None
+    gone = words[clipped + 1] - words[start]
+    return chunk.fate(operation, reason=reason, found=clipped - start + 1, words_removed=gone), [(start, clipped)]
 
 
 class _Judged:
@@ -170,14 +196,9 @@ class _Judged:
         return "contradiction" if self._keeps else None
 
     def _remove(self, operation: Operation) -> AppliedOperation:
-        start, end = operation.line_start, operation.line_end
-        if start is None or end is None or start > end or not self._first <= start <= self._last:
-            return self._chunk.fate(operation, rejected="outside_chunk")
-        clipped = min(end, self._last)
-        self._ranges.append((start, clipped))
-        gone = self._page.words[clipped + 1] - self._page.words[start]
-        reason = "clipped" if clipped < end else None
-        return self._chunk.fate(operation, reason=reason, found=clipped - start + 1, words_removed=gone)
+        fate, ranges = removal(self._chunk, operation, (self._first, self._last), self._page.words)
+        self._ranges += ranges
+        return fate
 
     def _replace(self, operation: Operation) -> AppliedOperation:
         line, source, target = operation.line_start, operation.source or "", operation.target or ""

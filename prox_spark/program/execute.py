@@ -14,7 +14,7 @@ from typing import cast
 
 from prox_spark.program import readers
 from prox_spark.program.characters import WHITESPACE, characters
-from prox_spark.program.edits import Page, edit
+from prox_spark.program.edits import KEEPS, Page, edit, is_over_budget, removal
 from prox_spark.program.normalize import normalize
 from prox_spark.program.operations import (
     AppliedOperation,
@@ -34,7 +34,6 @@ from prox_spark.program.words import count_words
 
 _BLANK = characters(WHITESPACE)
 _EDITS = ("remove_lines", "normalize")
-_KEEPS = ("keep_doc", "keep_chunk")
 
 
 def execute(
@@ -135,7 +134,7 @@ def _execute_edits(text: str, chunks: Sequence[ChunkProgram], policy: Policy) ->
 def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:
     """Keep or drop by the verdict alone; an answer that is not exactly one of them keeps the document."""
     operations = [operation for chunk in chunks for operation in chunk.operations]
-    keeps = any(operation.op in _KEEPS for operation in operations)
+    keeps = any(operation.op in KEEPS for operation in operations)
     drops = any(operation.op == "drop_doc" for operation in operations)
     fates = tuple(
         chunk.fate(operation, rejected=_wrong_in_answer(operation, keeps=keeps))
@@ -151,7 +150,7 @@ def _execute_document(text: str, chunks: Sequence[ChunkProgram]) -> Execution:
 def _wrong_in_answer(operation: Operation, *, keeps: bool) -> str | None:
     if operation.op == "drop_doc":
         return "contradiction" if keeps else None
-    return None if operation.op in _KEEPS else "wrong_level"
+    return None if operation.op in KEEPS else "wrong_level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +183,12 @@ def _edit_chunk(lines: list[str], words: list[int], chunk: ChunkProgram, policy:
         elif index in places:
             fates.append(_normalized(chunk, operation, *places[index]))
         elif operation.op == "remove_lines":
-            fate, removals = _removed(chunk, operation, (first, last), words)
+            fate, removals = removal(chunk, operation, (first, last), words)
             fates.append(fate)
             ranges.extend(removals)
         else:
             fates.append(chunk.fate(operation))
-    if _over_budget(fates, chunk.problems, policy):
+    if is_over_budget(fates, chunk.problems, policy):
         return _Edit(first, last, own, [], [fate.refused() for fate in fates])
     return _Edit(first, last, replaced.split("\n") if normalizes and own else own, ranges, fates)
 
@@ -197,7 +196,7 @@ def _edit_chunk(lines: list[str], words: list[int], chunk: ChunkProgram, policy:
 def _contradictions(chunk: ChunkProgram) -> dict[int, str]:
     """Give the operations that have no say beside the others, by index: the milder operation wins."""
     names = {operation.op for operation in chunk.operations}
-    keeps, edits = not names.isdisjoint(_KEEPS), not names.isdisjoint(_EDITS)
+    keeps, edits = not names.isdisjoint(KEEPS), not names.isdisjoint(_EDITS)
     refused: dict[int, str] = {}
     for index, operation in enumerate(chunk.operations):
         if operation.op == "drop_doc":
@@ -210,27 +209,9 @@ def _contradictions(chunk: ChunkProgram) -> dict[int, str]:
     return refused
 
 
-def _removed(
-    chunk: ChunkProgram, operation: Operation, scope: tuple[int, int], words: list[int]
-) -> tuple[AppliedOperation, list[tuple[int, int]]]:
-    start, end = operation.line_start, operation.line_end
-    first, last = scope
-    if start is None or end is None or start > end or not first <= start <= last:
-        return chunk.fate(operation, rejected="outside_chunk"), []
-    clipped = min(end, last)
-    reason = "clipped" if clipped < end else None
-    gone = words[clipped + 1] - words[start]
-    return chunk.fate(operation, reason=reason, found=clipped - start + 1, words_removed=gone), [(start, clipped)]
-
-
 def _normalized(chunk: ChunkProgram, operation: Operation, rejected: str | None, places: int) -> AppliedOperation:
     fewer = count_words(operation.source or "") - count_words(operation.target or "") if places else 0
     return chunk.fate(operation, rejected=rejected, found=places, words_removed=places * max(0, fewer))
-
-
-def _over_budget(fates: list[AppliedOperation], problems: int, policy: Policy) -> bool:
-    wrong = problems + sum(fate.status == "rejected" for fate in fates)
-    return wrong > policy.max_rejected_share * (problems + len(fates))
 
 
 def _outcome(
