@@ -193,9 +193,9 @@ def characters(ranges: Sequence[tuple[int, int]]) -> str:
     return "".join(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
-def names_pattern(flavour: Flavour = "python") -> str:
+def names_pattern() -> str:
     """Give the expression of which each match is a character of UNSPACED, or a run of letters and digits (WORD)."""
-    return f"[{regex_class(UNSPACED, flavour)}]|[{regex_class(WORD, flavour)}]+"
+    return f"[{regex_class(UNSPACED)}]|[{regex_class(WORD)}]+"
 
 
 def words_pattern(flavour: Flavour = "python") -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prox_spark.program.columns_words import Counter, let, slice_of
+from collections.abc import Callable
+
+from prox_spark.program.columns_words import Counter, bind, let, slice_of
 from prox_spark.program.operations import Policy
 
 
@@ -25,15 +27,19 @@ def result(text: str, outcome: str, reason: str, operations: str, words_before: 
     )
 
 
-def present(array: str, name: str) -> str:
-    """Give the elements of an array that are not NULL; an empty array for NULL."""
-    return f"coalesce(filter({array}, {name} -> {name} IS NOT NULL), array())"
+def present(array: str) -> str:
+    """Give the elements of an array that are not NULL; an empty array for NULL.
+
+    It is written without a lambda and without `array()`, which has no type and must be cast: each would take Spark's
+    analyzer one more of the steps that `columns_words` speaks of.
+    """
+    return f"flatten(array_compact(array(array_compact({array}))))"
 
 
 def operations(array: str) -> str:
     """Give stored operations as rows of their own: Spark reads a field of a packed row several times slower."""
     fields = ", ".join(f"'{name}', operation.{name}" for name in ("op", "line_start", "line_end", "source", "target"))
-    return f"transform({present(array, 'operation')}, operation -> named_struct({fields}))"
+    return f"transform({present(array)}, operation -> named_struct({fields}))"
 
 
 def scope(lines: str) -> str:
@@ -48,7 +54,8 @@ def scope(lines: str) -> str:
 def trusted(policy: Policy) -> str:
     """Say whether so little of the program of `chunk` is wrong that the rest of it counts."""
     wrong = "size(filter(judged_operations, judged -> judged.reason IS NOT NULL)) + chunk.problems"
-    return f"{wrong} <= {policy.max_rejected_share!r}D * (size(judged_operations) + chunk.problems)"
+    every = "size(judged_operations) + chunk.problems"
+    return f"double({wrong}) <= {policy.max_rejected_share!r}D * double({every})"
 
 
 def gaps() -> str:
@@ -68,22 +75,42 @@ def kept() -> str:
     return f"concat(flatten({between}), {slice_of('new_lines', 'between.next', 'size(new_lines)')})"
 
 
+def of_each_line(changes: str, value: Callable[[str], str]) -> str:
+    """Give a value for each line that some changes name, from the SQL text of that line's own changes.
+
+    The changes are structs sorted by their field `line`; in the value `get(runs.lines, place)` is the line.
+    """
+    first = "at = 0 OR change.line != get(sorted, at - 1).line"
+    starts = f"array_compact(transform(sorted, (change, at) -> CASE WHEN {first} THEN at END))"
+    runs = f"named_struct('starts', {starts}, 'lines', array_distinct(sorted.line))"
+    own = slice_of("sorted", "start", "coalesce(get(runs.starts, place + 1), size(sorted))")
+    return bind({"sorted": changes, "runs": runs}, f"transform(runs.starts, (start, place) -> {value(own)})")
+
+
+def aligned(numbers: str) -> str:
+    """Give for each line its place among sorted `numbers`, NULL where it has none; -1, before them, is left out."""
+    before = "coalesce(get(numbers, place - 1), -1)"
+    repeated = f"concat(array_repeat(int(NULL), number - {before} - 1), array(place))"
+    step = f"IF(number < 0, slice(array(place), 1, 0), {repeated})"
+    return let("numbers", numbers, f"flatten(transform(numbers, (number, place) -> {step}))")
+
+
 def word_counts(count: Counter, changed: str = "changed") -> str:
     """Count the words before and after, and nothing twice: removed lines were counted for their fates.
 
     Where the ranges do not overlap and nothing was replaced, one count gives the other; else both texts are counted.
     """
     overlap = (
-        "exists(transform(ranges, (range, place) -> place > 0 AND range.first <= get(ranges, place - 1).last), "
-        "overlaps -> overlaps)"
+        "aggregate(ranges, named_struct('last', -1, 'overlap', false), (state, range) -> named_struct("
+        "'last', range.last, 'overlap', state.overlap OR range.first <= state.last), state -> state.overlap)"
     )
     removed = "aggregate(fates, 0, (sum, fate) -> sum + fate.words_removed)"
-    after = "IF(count_both OR document.words IS NULL, edited, NULL)"
-    before = "IF(count_both AND document.words IS NULL, document.text, NULL)"
-    counted = f"transform(array({after}, {before}), text -> {count('text')})"
+    after = "CASE WHEN count_both OR document.words IS NULL THEN edited END"
+    before = "CASE WHEN count_both AND document.words IS NULL THEN document.text END"
+    counted = f"named_struct('before', {count(before)}, 'after', {count(after)})"
     counts = (
-        f"named_struct('before', coalesce(document.words, counts[1], counts[0] + {removed}), "
-        f"'after', coalesce(counts[0], document.words - {removed}))"
+        f"named_struct('before', coalesce(document.words, counts.before, counts.after + {removed}), "
+        f"'after', coalesce(counts.after, document.words - {removed}))"
     )
     return let("count_both", f"{changed} OR {overlap}", let("counts", counted, counts))
 

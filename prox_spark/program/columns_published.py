@@ -11,8 +11,7 @@ The lambda variables, beside `document`:
 from __future__ import annotations
 
 from prox_spark.program.characters import WHITESPACE, regex_class
-from prox_spark.program.columns_edits import aligned
-from prox_spark.program.columns_lines import fate, operations, present, result, words_before
+from prox_spark.program.columns_lines import aligned, fate, operations, present, result, words_before
 from prox_spark.program.columns_words import NEWLINE, Counter, bind, join, let, literal, slice_of, split
 from prox_spark.program.operations import Policy
 
@@ -37,7 +36,7 @@ def execute_chunks(policy: Policy, count: Counter) -> str:
     """Execute the programs of all chunks at once on the whole text."""
     both = f"named_struct('chunk', {_CHUNK}, 'operation', operation)"
     placed = f"transform({operations('chunk.reference_ops')}, operation -> {both})"
-    every = f"flatten(transform({present('document.chunks', 'chunk')}, chunk -> {placed}))"
+    every = f"flatten(transform({present('document.chunks')}, chunk -> {placed}))"
     shown = _unified("document.text") if policy.grammar == "ultrax" else "document.text"
     dropped = _holds("('drop_doc')")
     reason = (
@@ -96,7 +95,7 @@ def _edited() -> str:
     end = f"IF(number < size(lines) - 1, {NEWLINE}, '')"
     line = f"coalesce(get(changes, get(at, number)).text, concat(line, {end}))"
     joined = f"array_join(transform(lines, (line, number) -> {line}), '')"
-    return bind({"changes": f"array_sort({changes})", "at": aligned("changes.line")}, joined)
+    return bind({"changes": f"sort_array({changes})", "at": aligned("changes.line")}, joined)
 
 
 def _fate(count: Counter) -> str:

@@ -25,7 +25,7 @@ def execute_document(count: Counter) -> str:
         "'line_end', int(NULL), 'source', string(NULL), 'target', string(NULL))"
     )
     judged = let("operation", verdict, fate("chunk", "operation", "string(NULL)", "true"))
-    fates = f"transform({present('document.chunks', 'chunk')}, chunk -> {judged})"
+    fates = f"transform({present('document.chunks')}, chunk -> {judged})"
     dropped = "exists(fates, fate -> fate.op = 'drop_doc')"
     answer = result(
         "IF(dropped, NULL, document.text)",
@@ -42,7 +42,7 @@ def execute_chunks(count: Counter) -> str:
     """Execute the programs of all chunks at once on the whole text, as the published code does."""
     both = f"named_struct('chunk', {_CHUNK}, 'operation', operation)"
     placed = f"transform({operations('chunk.reference_ops')}, operation -> {both})"
-    every = f"flatten(transform({present('document.chunks', 'chunk')}, chunk -> {placed}))"
+    every = f"flatten(transform({present('document.chunks')}, chunk -> {placed}))"
     removes = "exists(placed_operations, placed -> placed.operation.op = 'remove_lines')"
     left = let("between", gaps(), join(kept()))
     return bind(
@@ -134,7 +134,7 @@ def _ranges() -> str:
 def _errors() -> str:
     """Count the errors of the published code: those of its parser, and merged ranges that leave the text."""
     added = "(sum, chunk) -> sum + coalesce(chunk.reference_errors, 0)"
-    parsed = f"aggregate({present('document.chunks', 'chunk')}, 0, {added})"
+    parsed = f"aggregate({present('document.chunks')}, 0, {added})"
     ranges = (
         "transform(placed_operations, (placed, place) -> IF(placed.operation.op = 'remove_lines' "
         "AND placed.operation.line_start IS NOT NULL AND placed.operation.line_end IS NOT NULL, named_struct("

@@ -18,7 +18,7 @@ def execute(policy: Policy, count: Counter) -> str:
     """Keep or drop a document by its first score; one without a score is kept and counted."""
     both = "named_struct('chunk', chunk, 'operation', operation)"
     placed = f"transform({operations('chunk.ops')}, operation -> {both})"
-    every = f"flatten(transform({present('document.chunks', 'chunk')}, chunk -> {placed}))"
+    every = f"flatten(transform({present('document.chunks')}, chunk -> {placed}))"
     scores = "transform(placed_operations, (placed, place) -> IF(placed.operation.op = 'score', place, NULL))"
     reason = (
         "CASE WHEN NOT coalesce(placed.operation.op = 'score', false) THEN 'wrong_level' "

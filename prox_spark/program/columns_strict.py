@@ -87,7 +87,7 @@ def _chunks() -> str:
         f"'edits', {has_operation('operations', EDITS)}, 'normalizes', {has_operation('operations', NORMALIZES)})"
     )
     known = let("operations", operations("stored.ops"), chunk)
-    return f"transform({present('document.chunks', 'stored')}, stored -> {known})"
+    return f"transform({present('document.chunks')}, stored -> {known})"
 
 
 def _chunk(policy: Policy, count: Counter) -> str:
@@ -221,21 +221,22 @@ def _fate(count: Counter) -> str:
     """Give the fate of operation `judged` now that it is known whether the chunk's program is trusted (`trusted`)."""
     refused = fate("chunk", "judged.operation", "coalesce(judged.reason, 'mostly_rejected')", "false")
     end = "least(judged.operation.line_end, scope.last)"
-    removed = f"array({join(slice_of('lines', 'judged.operation.line_start', f'{end} + 1'))})"
-    strings = "array(judged.operation.source, coalesce(judged.operation.target, ''))"
-    counted = f"transform(IF(judged.operation.op = 'remove_lines', {removed}, {strings}), text -> {count('text')})"
+    removed = join(slice_of("lines", "judged.operation.line_start", f"{end} + 1"))
+    gone = f"IF(judged.operation.op = 'remove_lines', {removed}, judged.operation.source)"
+    brought = "IF(judged.operation.op = 'remove_lines', '', coalesce(judged.operation.target, ''))"
+    fewer = f"greatest({count(gone)} - {count(brought)}, 0)"
     edit = fate(
         "chunk",
         "judged.operation",
         "IF(judged.operation.op = 'remove_lines' AND judged.operation.line_end > scope.last, 'clipped', NULL)",
         "true",
         f"IF(judged.operation.op = 'remove_lines', {end} - judged.operation.line_start + 1, judged.found)",
-        "IF(judged.operation.op = 'remove_lines', counts[0], judged.found * greatest(counts[0] - get(counts, 1), 0))",
+        f"IF(judged.operation.op = 'remove_lines', 1, judged.found) * {fewer}",
     )
     verdict = fate("chunk", "judged.operation", "string(NULL)", "true")
     return (
         f"CASE WHEN judged.reason IS NOT NULL OR NOT trusted THEN {refused} "
-        f"WHEN judged.operation.op IN {EDITS} THEN {let('counts', counted, edit)} ELSE {verdict} END"
+        f"WHEN judged.operation.op IN {EDITS} THEN {edit} ELSE {verdict} END"
     )
 
 
@@ -259,7 +260,7 @@ def _document(policy: Policy, count: Counter) -> str:
     left = bind({"new_lines": new_lines, "between": gaps()}, join(kept()))
     return bind(
         {
-            "ranges": "array_sort(flatten(results.ranges))",
+            "ranges": "sort_array(flatten(results.ranges))",
             "changed": "exists(results, result -> result.text IS NOT NULL)",
             "edited": f"CASE WHEN size(ranges) = 0 AND NOT changed THEN document.text ELSE {left} END",
             "fates": "flatten(results.fates)",
@@ -287,7 +288,7 @@ def outcome(policy: Policy) -> str:
         "CASE WHEN exists(fates, fate -> fate.op = 'drop_doc' AND fate.status = 'applied') THEN 'drop_doc' "
         "WHEN edited != document.text AND words.after = 0 THEN 'nothing_left' "
         f"WHEN words.after < {policy.min_words} THEN 'too_few_words' "
-        f"WHEN words.after < {policy.min_kept_share!r}D * words.before THEN 'too_little_kept' END"
+        f"WHEN double(words.after) < {policy.min_kept_share!r}D * double(words.before) THEN 'too_little_kept' END"
     )
     decided = result(
         "IF(reason IS NULL, edited, NULL)",

@@ -1,11 +1,14 @@
 r"""The smallest parts of the executor's SQL text: literals, let-bindings, joining lines, and counting words.
 
-Everything here is text of Spark SQL; nothing imports Spark. Three rules hold for all of it:
+Everything here is text of Spark SQL; nothing imports Spark. Four rules hold for all of it:
 
 - A literal is written in printable ASCII without a backslash (`decode(unhex(…))` where that cannot be), so that
   `spark.sql.parser.escapedStringLiterals` does not change its meaning.
 - A value that is used more than once is bound with `let`: an expression from outside that the body of a lambda names
   would be evaluated again for each element.
+- Spark's analyzer gives up after 100 steps, and each lambda inside of another takes one, each `let` too. A field of
+  what a function gives and a cast that Spark has to put in take one more. So values that do not need each other are
+  bound in one struct, and numbers are compared in one type.
 - A regular expression is a constant and has no nested quantifier, so that time is linear and Java does not recurse.
 
 Counting words is most of what executing costs, so it does not look at words one by one: a match of `_groups` is eight
@@ -107,10 +110,10 @@ def words(text: str, *, mode: Mode) -> str:
     """
     unspaced = UNSPACED if mode == "strict" else ()
     grouped = f"regexp_replace({text}, {_groups(unspaced)}, {literal(MARK)})"
-    marks = f"(octet_length(grouped) - octet_length(replace(grouped, {literal(MARK)}, ''))) div 3"
+    marks = f"bigint(octet_length(grouped) - octet_length(replace(grouped, {literal(MARK)}, ''))) div 3L"
     rest = f"replace(grouped, {literal(MARK)}, ' ')"
     # A mark at the end is a character of the text itself (see `_groups`), so the groups say nothing.
-    counted = let("rest", rest, f"int({_GROUP} * ({marks})) + {_rest('rest', unspaced)}")
+    counted = let("rest", rest, f"int({_GROUP}L * ({marks})) + {_rest('rest', unspaced)}")
     plain = let("whole", text, _rest("whole", unspaced))
     return let("grouped", grouped, f"IF(endswith(grouped, {literal(MARK)}), {plain}, {counted})")
 
@@ -122,26 +125,26 @@ def _groups(unspaced: Ranges) -> str:
     that the text itself holds, so that the result ends with a mark exactly then. The repetition is a chain because Java
     runs a quantified group several times slower.
     """
-    word = _class((*WHITESPACE, *unspaced, (ord(MARK), ord(MARK))), negated=True)
-    space = _class(tuple(pair for pair in WHITESPACE if pair[0] < 0x80))
+    word = java_class((*WHITESPACE, *unspaced, (ord(MARK), ord(MARK))), negated=True)
+    space = java_class(tuple(pair for pair in WHITESPACE if pair[0] < 0x80))
     end = rf"(?=[\x00-\x{{10ffff}}])|{MARK}[\x00-\x{{10ffff}}]*"
     return f"concat({literal(f'(?<!{word})')}, repeat({literal(f'{word}+{space}+')}, {_GROUP}), {literal(end)})"
 
 
 def _rest(text: str, unspaced: Ranges) -> str:
     """Count words without groups: the characters that are words, and the runs between whitespace and them."""
-    between = literal(_class((*WHITESPACE, *unspaced)) + "+")
+    between = literal(java_class((*WHITESPACE, *unspaced)) + "+")
     spaced = f"trim(regexp_replace({text}, {between}, ' '))"
     runs = let(
         "spaced", spaced, "IF(spaced = '', 0, octet_length(spaced) - octet_length(replace(spaced, ' ', '')) + 1)"
     )
     if not unspaced:
         return runs
-    single = literal(_class(unspaced) + "+")
+    single = literal(java_class(unspaced) + "+")
     return f"{runs} + char_length({text}) - char_length(regexp_replace({text}, {single}, ''))"
 
 
-def _class(ranges: Ranges, *, negated: bool = False) -> str:
+def java_class(ranges: Ranges, *, negated: bool = False) -> str:
     r"""Write a character class that Java's `Pattern` decides quickly for Latin-1.
 
     Single characters below U+0100 become one table there, while each range is a call of its own: so Latin-1 is spelled
@@ -149,6 +152,6 @@ def _class(ranges: Ranges, *, negated: bool = False) -> str:
     """
     inside = {code for first, last in ranges for code in range(first, min(last, 0xFF) + 1)}
     latin = regex_class([(code, code) for code in range(0x100) if (code in inside) != negated], "java")
-    wide = regex_class([pair for pair in ranges if pair[0] >= 0x100], "java")
+    wide = regex_class([(max(first, 0x100), last) for first, last in ranges if last >= 0x100], "java")
     beyond = rf"[\x{{100}}-\x{{10ffff}}&&[{'^' if negated else ''}{wide}]]" if wide else ""
     return f"[{latin}{beyond}]"

@@ -43,6 +43,15 @@ def random_case(chance: random.Random) -> Case:
     ]
 
 
+def dense_case(chance: random.Random, count: int) -> Case:
+    """Give a text of a hundred lines with two programs for all of them, of `count` operations each."""
+    lines = [f"{number} {chance.choice(LINES)}" for number in range(100)]
+    return "\n".join(lines), [
+        ChunkProgram(index, 0, 99, operations=tuple(_operation(chance, lines, 0, 99) for _ in range(count)))
+        for index in range(2)
+    ]
+
+
 def _operations(chance: random.Random, lines: list[str], start: int, end: int) -> tuple[Operation, ...]:
     operations = [_operation(chance, lines, start, end) for _ in range(chance.choice((0, 1, 2, 3, 6, 15)))]
     if operations and chance.random() < 0.2:
