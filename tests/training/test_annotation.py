@@ -99,6 +99,14 @@ def test_a_second_run_asks_nothing_again(tmp_path: Path, service: Service) -> No
     assert len(service.seen) == 2 * asked
 
 
+def test_an_answer_behind_one_that_was_cut_off_is_kept(tmp_path: Path, service: Service) -> None:
+    annotate(settings(tmp_path, service.url, limit=1))
+    with (tmp_path / "out" / "answers.jsonl").open("a") as file:
+        file.write('{"text_sha256": "cut of')
+    counts = annotate(settings(tmp_path, service.url))
+    assert (counts["asked"], counts["documents"]) == (1, 2)
+
+
 def test_the_key_comes_from_the_environment_and_is_stored_nowhere(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

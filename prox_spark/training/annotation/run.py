@@ -139,6 +139,8 @@ def annotate(settings: AnnotationSettings, ask: Callable[[str], str] | None = No
         asker = ask or stack.enter_context(contextlib.closing(Client(settings))).ask
         pool = stack.enter_context(ThreadPoolExecutor(settings.parallel))
         file = stack.enter_context(answers.open("a", encoding="utf-8"))
+        if file.tell() and not answers.read_bytes().endswith(b"\n"):
+            file.write("\n")  # the last line was cut off, and the next answer is none of it
         for annotated in pool.map(lambda text: annotate_text(text, asker, settings), waiting):
             file.write(json.dumps(asdict(annotated)) + "\n")
             file.flush()
@@ -153,19 +155,24 @@ def annotate(settings: AnnotationSettings, ask: Callable[[str], str] | None = No
 def _texts(settings: AnnotationSettings) -> Iterator[str]:
     left = settings.limit or None
     for path in settings.data:
-        try:
-            file = pq.ParquetFile(path)
-        except (OSError, ValueError) as error:
-            raise SourceError(f"cannot read texts from {path}: {error}") from error
+        for text in _texts_of(path):
+            if left == 0:
+                return
+            yield text
+            left = None if left is None else left - 1
+
+
+def _texts_of(path: str) -> Iterator[str]:
+    """Give the texts of a file that are not empty."""
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot read texts from {path}: {error}") from error
+    with file:
         if "text" not in file.schema_arrow.names:
             raise SourceError(f"{path} has no column text")
         for batch in file.iter_batches(columns=["text"], batch_size=256):
-            for text in batch.column(0).to_pylist():
-                if left == 0:
-                    return
-                if text:
-                    yield text
-                    left = None if left is None else left - 1
+            yield from filter(None, batch.column(0).to_pylist())
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
