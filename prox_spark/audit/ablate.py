@@ -145,7 +145,7 @@ def _prepared(folder: Path, about: dict[str, Any]) -> dict[str, Any] | None:
     prepared: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     different = [key for key, value in about.items() if prepared["about"].get(key) != value]
     if different:
-        raise UserError(f"{folder} holds an ablation with another {different[0]}: name another folder with --to")
+        raise UserError(f"{folder} holds an ablation with other {different[0]}: name another folder with --to")
     return prepared
 
 

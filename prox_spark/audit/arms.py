@@ -122,8 +122,9 @@ def _of_files(lake: Lake, path: str) -> DataFrame:
     if "text" not in rows.columns:
         raise UserError(f"{path} has no column text; it has {', '.join(rows.columns)}")
     key = next((name for name in ("doc_id", "id") if name in rows.columns), None)
+    name = F.coalesce(F.col(key or "text").cast("string"), "text")
     # A part of an export is a range of ids as hashes: any other name of a document becomes one.
-    id_ = F.col("doc_id") if key == "doc_id" else F.sha2(F.col(key or "text").cast("string"), 256)
+    id_ = F.when(name.rlike("^[0-9a-f]{64}$"), name).otherwise(F.sha2(name, 256))
     url = next((F.col(name) for name in ("url", "domain") if name in rows.columns), F.lit(None))
     nothing = (F.lit(None).cast("string").alias(name) for name in ("source", "snapshot", "metadata"))
     named = rows.where("text IS NOT NULL").select(

@@ -41,5 +41,5 @@ def json_rows(spark: SparkSession, source: Adapter, name: str) -> DataFrame:
     needed = [source.text_column, *(source.identity or ())]
     if missing := [name for name in needed if name not in columns and name.split(".")[0] not in columns]:
         raise SourceError(f"{name} has no column {', '.join(missing)}; it has {', '.join(columns)}")
-    row = F.to_json(F.struct(*(F.col(f"`{column}`") for column in columns)))
+    row = F.to_json(F.struct(*(F.col(f"`{column.replace('`', '``')}`") for column in columns)))
     return frame.select(row.alias("row")).select("row", F.xxhash64("row").alias("position"))

@@ -59,7 +59,7 @@ def test_sites_that_all_versions_have_are_held_out_and_not_learned_from(sites: L
     assert learned(result) == [len(rows) - len(out)] * 2
     assert result["left_out"] == {"text": len(held)}  # one document of each
     assert [item["total"]["value"] for item in result["differences"]] == [0.0, 0.0]
-    with pytest.raises(UserError, match="holds an ablation with another arms"):
+    with pytest.raises(UserError, match="holds an ablation with other arms"):
         ablate(sites, ["0", "latest"], str(to), settings=SETTINGS)
 
 
@@ -72,7 +72,8 @@ def test_texts_given_to_judge_on_that_a_version_shows_are_refused_or_left_out_of
     path = tmp_path / "judged.parquet"
     pq.write_table(pa.table({"text": given}), path)
     others = tmp_path / "others.parquet"
-    pq.write_table(pa.table({"text": [text(chance) for _ in range(20)]}), others)
+    names_of_theirs = [None, *(f"page {number}" for number in range(19))]
+    pq.write_table(pa.table({"doc_id": names_of_theirs, "text": [text(chance) for _ in range(20)]}), others)
     names = ["doc+chunk", f"others={others}"]
     to = str(tmp_path / "out")
     with pytest.raises(
