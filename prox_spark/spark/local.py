@@ -43,6 +43,8 @@ LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # Each query's plan is written out for the page that is switched off here; the long form costs a twentieth of it.
+    "spark.sql.ui.explainMode": "simple",
     # A Delta commit computes the state of the table in this many tasks; the default of 50 costs seconds per commit.
     "spark.databricks.delta.snapshotPartitions": "1",
     # Every tenth commit writes a checkpoint, which costs more than reading a hundred small commit files.
