@@ -1,6 +1,6 @@
 """Measure whether training on refined pages pays: raw pages, C4's rule for lines, the tagger, the lines people marked.
 
-python benchmarks/evidence.py [--tokens 4000000] [--batch 16] [--seeds 3] [--size small] [--write]
+python benchmarks/evidence.py [--tokens 1000000] [--batch 16] [--seeds 3] [--size nano] [--write]
 
 It reads web_lines_train.parquet, web_lines_dev.parquet and doc_quality_dev.parquet in the folder that PROX_SPARK_SHARED
 names (without it: ../shared/data beside the project). The arms are 636 pages of CleanEval and 527 of L3S-GN1, whose
@@ -42,11 +42,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=Path("runs/evidence"), help="the folder of the runs")
     parser.add_argument("--size", choices=list(ablation.SIZES), default="nano")
-    parser.add_argument("--tokens", type=int, default=196_608, help="that a run trains on")
+    parser.add_argument("--tokens", type=int, default=1_000_000, help="that a run trains on")
     parser.add_argument("--batch", type=int, help="sequences of a step; otherwise the size's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--judged-mb", type=float, default=0.25, help="of each set, at most")
+    parser.add_argument("--judged-mb", type=float, default=1.0, help="of each set, at most")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to compare with")
     parser.add_argument("--write", action="store_true", help="write the result into the page")
     asked = parser.parse_args()
