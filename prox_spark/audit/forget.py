@@ -168,11 +168,11 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
     # Old versions still have documents that were forgotten before.
     staying = lake.read("documents").select("doc_id").join(wanted, "doc_id", "left_anti")
     mine = others = lake.read("documents").select("text_sha256").limit(0)
-    for version in (None, *versions):
-        frame = lake.read("documents") if version is None else lake.read("corpus", version)
+    corpora = ((lake.read("corpus", version), version in current) for version in versions)
+    for frame, stands in ((lake.read("documents"), True), *corpora):
         keyed = frame.where("text_sha256 IS NOT NULL").select("doc_id", "text_sha256")
         mine = mine.union(keyed.join(wanted, "doc_id", "left_semi").select("text_sha256"))
-        if version is None or version in current:
+        if stands:
             others = others.union(keyed.join(staying, "doc_id", "left_semi").select("text_sha256"))
     return mine.distinct().join(others.distinct(), "text_sha256", "left_anti")
 

@@ -85,8 +85,8 @@ def _unknown(policy: Policy) -> str:
     return f"CASE WHEN {_programs_hold(_BRINGS)} THEN array_except({every}, {names_of('document.text')}) END"
 
 
-def _invents(target: str) -> str:
-    return f"(size(page.unknown) > 0 AND arrays_overlap({names_of(target)}, page.unknown))"
+def _invents() -> str:
+    return f"(size(page.unknown) > 0 AND arrays_overlap({names_of(_TARGET)}, page.unknown))"
 
 
 def _chunk(policy: Policy, count: Counter) -> str:
@@ -143,31 +143,30 @@ def _wrong_range() -> str:
 
 
 def _wrong_strings(policy: Policy) -> str:
-    source, target = "coalesce(operation.source, '')", "coalesce(operation.target, '')"
+    source = "coalesce(operation.source, '')"
     longest = f"greatest({policy.max_target_chars}, char_length({source}))"
     invents = {
         "accept": "false",
-        "source_words": _invents(target),
-        "reject": f"size(array_except({names_of(target)}, {names_of(source)})) > 0",
+        "source_words": _invents(),
+        "reject": f"size(array_except({names_of(_TARGET)}, {names_of(source)})) > 0",
     }[policy.insert]
     return (
         f"CASE WHEN {source} = '' THEN 'blank_source' "
-        f"WHEN contains(left({source}, char_length({source}) - 1), {NEWLINE}) OR contains({target}, {NEWLINE}) "
-        f"THEN 'spans_lines' WHEN char_length({target}) > {longest} THEN 'too_long' "
+        f"WHEN contains(left({source}, char_length({source}) - 1), {NEWLINE}) OR contains({_TARGET}, {NEWLINE}) "
+        f"THEN 'spans_lines' WHEN char_length({_TARGET}) > {longest} THEN 'too_long' "
         f"WHEN {invents} THEN 'invents_text' END"
     )
 
 
 def _wrong_line(policy: Policy) -> str:
-    target = "coalesce(operation.target, '')"
     before = "(scope.first = 0 AND coalesce(operation.line_start = -1, false))"
     if policy.insert == "reject":
         return f"IF({_inside()} OR {before}, 'not_allowed', 'outside_chunk')"
-    invents = _invents(target) if policy.insert == "source_words" else "false"
+    invents = _invents() if policy.insert == "source_words" else "false"
     return (
         f"CASE WHEN NOT ({_inside()} OR {before}) THEN 'outside_chunk' "
-        f"WHEN contains({target}, {NEWLINE}) THEN 'spans_lines' "
-        f"WHEN char_length({target}) > {policy.max_line_chars} THEN 'too_long' WHEN {invents} THEN 'invents_text' END"
+        f"WHEN contains({_TARGET}, {NEWLINE}) THEN 'spans_lines' "
+        f"WHEN char_length({_TARGET}) > {policy.max_line_chars} THEN 'too_long' WHEN {invents} THEN 'invents_text' END"
     )
 
 
@@ -178,11 +177,10 @@ def _own() -> str:
 def _wrong_rewrite(policy: Policy) -> str:
     if policy.rewrite == "reject":
         return "'not_allowed'"
-    target = "coalesce(operation.target, '')"
-    invents = _invents(target) if policy.rewrite == "source_words" else "false"
+    invents = _invents() if policy.rewrite == "source_words" else "false"
     return (
         "CASE WHEN scope.first > scope.last THEN 'outside_chunk' WHEN chunk.local THEN 'contradiction' "
-        f"WHEN double(char_length({target})) > {policy.max_growth!r}D * double(char_length({_own()})) THEN 'grows' "
+        f"WHEN double(char_length({_TARGET})) > {policy.max_growth!r}D * double(char_length({_own()})) THEN 'grows' "
         f"WHEN {invents} THEN 'invents_text' END"
     )
 

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chaos import line
+from support.slow import KILLS, THOROUGH, slow
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 psutil = pytest.importorskip("psutil")
 
-KILLS = int(os.environ.get("PROX_SPARK_CHAOS", "1"))
-THOROUGH = KILLS >= 20
 SEED = int(os.environ.get("PROX_SPARK_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
 PAGES = 60
 VICTIMS = ("driver", "jvm", "worker")
@@ -35,7 +34,6 @@ LINE = Path(__file__).with_name("line.py")
 ROOT = LINE.parent.parent.parent
 
 pytestmark = [pytest.mark.spark, pytest.mark.skipif(not KILLS, reason="PROX_SPARK_CHAOS is 0")]
-slow = pytest.mark.skipif(not THOROUGH, reason="slow: make test-chaos")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.copies import planted
+from support.slow import slow
 
 from prox_spark import config as configuration
 from prox_spark import pipeline
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     from prox_spark.config import Config
 
-pytestmark = [
-    pytest.mark.spark,
-    pytest.mark.skipif(int(os.environ.get("PROX_SPARK_CHAOS", "1")) < 20, reason="slow: make test-chaos"),
-]
+pytestmark = [pytest.mark.spark, slow]
 
 SIMILAR = (0.5, 0.7, 0.9, 0.95, 1.0)
 PAIRS = 100

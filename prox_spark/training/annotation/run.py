@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -138,11 +139,13 @@ def annotate(settings: AnnotationSettings, ask: Callable[[str], str] | None = No
     with contextlib.ExitStack() as stack:
         asker = ask or stack.enter_context(contextlib.closing(Client(settings))).ask
         pool = stack.enter_context(ThreadPoolExecutor(settings.parallel))
-        file = stack.enter_context(answers.open("a", encoding="utf-8"))
-        if file.tell() and not answers.read_bytes().endswith(b"\n"):
-            file.write("\n")  # the last line was cut off, and the next answer is none of it
+        file = stack.enter_context(answers.open("a+b"))
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")  # the last line was cut off, and the next answer is none of it
         for annotated in pool.map(lambda text: annotate_text(text, asker, settings), waiting):
-            file.write(json.dumps(asdict(annotated)) + "\n")
+            file.write(json.dumps(asdict(annotated)).encode() + b"\n")
             file.flush()
     rows = [row for row in _read(answers) if row["text_sha256"] in texts]
     documents = [(texts[row["text_sha256"]], row["document"]) for row in rows if row["document"]]
