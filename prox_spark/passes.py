@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,9 +216,10 @@ def signature_settings(settings: NearDuplicatesSettings) -> SignatureSettings:
     return SignatureSettings(settings.words, settings.bands, settings.band_hashes, settings.fold_digits)
 
 
-def conf(config: Config, pass_: AnyPass) -> str:
-    """Write the settings that decide what a pass does as JSON, for the column `conf` of `runs`."""
-    settings: dict[str, object] = {"pass": pass_.key}
+def conf(config: Config, chain: Sequence[AnyPass]) -> str:
+    """Write the settings that decide what the last pass of a chain does as JSON, for the column `conf` of `runs`."""
+    *behind, pass_ = chain
+    settings: dict[str, object] = {"pass": pass_.key, "behind": [earlier.key for earlier in behind]}
     if isinstance(pass_, Pass):
         settings |= {"profile": pass_.profile.name, "engine": pass_.engine.model_dump()}
     return json.dumps(settings | {"refine": config.refine.model_dump()}, sort_keys=True)

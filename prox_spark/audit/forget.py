@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -20,10 +21,11 @@ from prox_spark.audit.tags import tags, untag
 from prox_spark.errors import UserError
 from prox_spark.lake import ledger
 from prox_spark.lake.ledger import Run
-from prox_spark.lake.lineage import lineage
+from prox_spark.lake.lineage import Entry, lineage
 from prox_spark.lake.rows import unrefined
 from prox_spark.lake.tables import Lake
-from prox_spark.passes import Chain
+from prox_spark.passes import Chain, PastPass
+from prox_spark.pipeline import catch_up
 from prox_spark.pipeline.recovery import recover
 from prox_spark.spark.settings import as_rows
 
@@ -164,7 +166,8 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
     A text that another document had in a version which the newest one does not stand on is not kept for it.
     """
     versions = retention(lake, "corpus").readable([made.version for made in lake.versions("corpus")])
-    current = {*versions[-1:], *(published.version for published in lineage(lake.entries()))}
+    entries = lake.entries()
+    current = {*versions[-1:], *(published.version for published in lineage(entries))}
     # Old versions still have documents that were forgotten before.
     staying = lake.read("documents").select("doc_id").join(wanted, "doc_id", "left_anti")
     mine = others = lake.read("documents").select("text_sha256").limit(0)
@@ -174,7 +177,34 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
         mine = mine.union(keyed.join(wanted, "doc_id", "left_semi").select("text_sha256"))
         if stands:
             others = others.union(keyed.join(staying, "doc_id", "left_semi").select("text_sha256"))
+    if chains := _edits_between(lake, entries):
+        unseen = _texts_between(lake, chains, wanted)
+        between = as_rows(unseen.join(mine, "text_sha256", "left_anti").distinct())
+        if not between.isEmpty():  # else there is no need to compute those of all other documents
+            mine = mine.union(between)
+            others = others.union(_texts_between(lake, chains, staying))
     return mine.distinct().join(others.distinct(), "text_sha256", "left_anti")
+
+
+def _edits_between(lake: Lake, entries: Sequence[Entry]) -> list[tuple[PastPass, ...]]:
+    """List the passes, up to one that edits, whose texts another pass has read, in a version or not.
+
+    One apply may take documents through two passes that edit: the text between the two is in no version.
+    """
+    refined = (
+        lake.read("runs").select(F.get_json_object("conf", "$.behind").alias("behind")).where("behind IS NOT NULL")
+    )
+    behind = {Chain.from_json(row["behind"]) for row in refined.distinct().collect()}
+    ends = {*behind, *(Chain(entry.passes.keys[:-1]) for entry in entries)}
+    beginnings = {chain.keys[:end]: None for chain in ends for end in range(1, len(chain) + 1)}
+    chains = (Chain(keys).passes() for keys in sorted(beginnings))
+    return [chain for chain in chains if chain[-1].level != "document"]
+
+
+def _texts_between(lake: Lake, chains: Sequence[Sequence[PastPass]], ids: DataFrame) -> DataFrame:
+    documents = lake.read("documents").join(ids, "doc_id", "left_semi")
+    frames = (catch_up.texts_after(lake, chain, documents).select("text_sha256") for chain in chains)
+    return reduce(lambda one, other: one.union(other), frames)
 
 
 def _remove(lake: Lake, table: str, view: str, column: str, run: Run) -> int | None:

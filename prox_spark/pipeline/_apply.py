@@ -47,7 +47,7 @@ def apply_pass(lake: Lake, pass_name: str, config: Config, progress: Progress | 
     before = lake.newest("corpus")
     if before is None:
         raise LakeError(f"the lake {lake.location} holds no documents yet; run prox-spark ingest first")
-    conf = passes.conf(config, chain[-1])
+    conf = passes.conf(config, chain)
     run = Run.start("apply", pass_name=pass_name, conf=conf, passes=passes.Chain.of(chain))
     total = lake.count("corpus")
     tell(progress, f"apply {pass_name}", 0, total)

@@ -60,7 +60,7 @@ def refine_near_duplicates(
     lake: Lake, chain: tuple[AnyPass, ...], pass_: NearDuplicatesPass, config: Config, progress: Progress | None
 ) -> RefineSummary:
     """Decide on the texts without a program, and record the run."""
-    run = Run.start("refine", pass_name=pass_.name, conf=passes.conf(config, pass_))
+    run = Run.start("refine", pass_name=pass_.name, conf=passes.conf(config, chain))
     stage = f"refine {pass_.name}"
     before = lake.newest("programs")
     texts, in_shards = catch_up.texts(lake, chain, shards := ledger.shards(lake, default=config.ingest.shards))

@@ -77,7 +77,7 @@ def refine_pass(lake: Lake, pass_name: str, config: Config, progress: Progress |
     if isinstance(pass_, NearDuplicatesPass):
         return refine_near_duplicates(lake, chain, pass_, config, progress)
     accelerator.check(lake.spark)  # one that cannot be used says so now, and not after hours of refining
-    run = Run.start("refine", pass_name=pass_name, conf=passes.conf(config, pass_))
+    run = Run.start("refine", pass_name=pass_name, conf=passes.conf(config, chain))
     waves, duplicates_saved = _write_waves(lake, run, chain, pass_, config, progress)
     if not waves:
         return RefineSummary(run.run_id, pass_name, 0, 0, 0, 0, 0, run.seconds)

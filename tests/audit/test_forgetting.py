@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+    from prox_spark.config import Config
+
 VACUUM_COMMITS = 2
 """VACUUM writes its start and its end into the history, the newest two versions of the table."""
 
@@ -85,12 +87,10 @@ def test_no_file_holds_a_document_that_was_forgotten_at_once(
     assert history(lake)[-1]["version"] == (lake.newest("corpus") or 0) - VACUUM_COMMITS
 
 
-@pytest.mark.spark
-def test_a_program_that_another_document_came_through_stays_when_one_is_forgotten(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    source, answers = tmp_path / "pages.jsonl", tmp_path / "answers.jsonl"
-    pages = ({"text": f"Menu {name}\nIt rained.\nShare"} for name in "ab")  # alike between the passes, and only there
+def edited_twice(spark: SparkSession, folder: Path) -> tuple[Lake, Config]:
+    """Give a lake with two pages that are alike between two passes that edit, and only there; nothing is refined."""
+    source, answers = folder / "pages.jsonl", folder / "answers.jsonl"
+    pages = ({"text": f"Menu {name}\nIt rained.\nShare"} for name in "ab")
     source.write_text("".join(f"{json.dumps(page)}\n" for page in pages))
     program = {"Menu": "remove_lines(0, 0)", "Share": "remove_lines(1, 1)"}
     lines = ({"prompt_contains": word, "completion": completion} for word, completion in program.items())
@@ -98,14 +98,35 @@ def test_a_program_that_another_document_came_through_stays_when_one_is_forgotte
     passes = [{"name": name, "profile": "tiny-chunk"} for name in ("first", "second")]
     engine = ["engine.kind=scripted", f"engine.answers={json.dumps(str(answers))}"]
     settings = configuration.load(overrides=[f"passes={json.dumps(passes)}", *engine])
-    lake = Lake.open(spark, str(tmp_path / "lake"))
+    lake = Lake.open(spark, str(folder / "lake"))
     pipeline.ingest(lake, "jsonl", [str(source)], snapshot="one", config=settings)
+    return lake, settings
+
+
+@pytest.mark.spark
+def test_a_program_that_another_document_came_through_stays_when_one_is_forgotten(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake, settings = edited_twice(spark, tmp_path)
     pipeline.run(lake, settings)
     forgotten = lake.read("documents").where("text LIKE 'Menu a%'").first()["doc_id"]
     assert forget.forget(lake, [forgotten]).programs == 1
     assert [row["text"] for row in lake.read("corpus").collect()] == ["It rained."]
     assert verify(lake).findings == ()
     assert lake.sql("SELECT count(DISTINCT doc_id) FROM edits").first()[0] == 1
+
+
+@pytest.mark.spark
+def test_a_text_that_no_version_held_is_forgotten_with_its_last_document(spark: SparkSession, tmp_path: Path) -> None:
+    lake, settings = edited_twice(spark, tmp_path)
+    for name in ("first", "second"):
+        pipeline.refine(lake, name, config=settings)
+    one, other = (row["doc_id"] for row in lake.read("documents").select("doc_id").collect())
+    assert forget.forget(lake, [one]).programs == 1
+    assert lake.count("programs") == 2  # of the other, and of the text that both came through
+    pipeline.apply(lake, "second", config=settings)  # takes both passes at once
+    assert forget.forget(lake, [other]).programs == 2
+    assert lake.count("programs") == 0
 
 
 def test_a_lake_is_made_without_deletion_vectors() -> None:
