@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from pyspark.sql import functions as F
 
 from prox_spark.lake import schema
 from prox_spark.lake.commits import Commit
+from prox_spark.lake.lineage import Entry
 from prox_spark.lake.tables import Lake
 from prox_spark.passes import Chain
 from prox_spark.program.operations import OUTCOMES
@@ -90,16 +92,24 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
         "wall_seconds": run.seconds,
     }
     row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
-    values = tuple(row.get(name) for name in schema.RUNS.fieldNames())
-    lake.append("runs", lake.spark.createDataFrame([values], schema.RUNS), run.commit())
+    # Literals on one row of one task: a fifth of the commit goes into what `createDataFrame` does with a row.
+    values = (F.lit(row.get(column.name)).cast(column.dataType).alias(column.name) for column in schema.RUNS)
+    lake.append("runs", lake.spark.range(0, 1, 1, 1).select(*values), run.commit())
     if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
         lake.create_views()  # they name versions: there is a new one, or old ones are gone
     return row
 
 
-def chains(lake: Lake) -> dict[str, Chain]:
-    """Give, by run id, the passes that the corpus rows of a run have gone through."""
-    return {entry.run_id: entry.passes for entry in lake.entries() if entry.corpus_version is not None}
+def chains(lake: Lake, version: int | None = None) -> dict[str, Chain]:
+    """Give, by run id, the passes that the corpus rows of a run have gone through.
+
+    Args:
+        lake: The lake.
+        version: The version of the corpus whose rows they are; `runs` is not read again for one that was read of.
+    """
+    is_known = version is not None and any(entry.corpus_version == version for entry in lake.seen)
+    entries = lake.seen if is_known else lake.entries()
+    return {entry.run_id: entry.passes for entry in entries if entry.corpus_version is not None}
 
 
 def heal(lake: Lake) -> None:
@@ -115,9 +125,12 @@ def heal(lake: Lake) -> None:
 
 def shards(lake: Lake, *, default: int) -> int:
     """Give the number of shards of the lake: what its first ingest was told, for life; `default` before the first."""
-    ingests = sorted((entry for entry in lake.entries() if entry.command == "ingest"), key=lambda entry: entry.run_id)
-    numbers = (entry.conf.get("shards") for entry in ingests)
-    return int(next((number for number in numbers if number), default))
+    return _shards(lake.seen) or _shards(lake.entries()) or default
+
+
+def _shards(entries: Iterable[Entry]) -> int | None:
+    ingests = sorted((entry for entry in entries if entry.command == "ingest"), key=lambda entry: entry.run_id)
+    return next((int(number) for entry in ingests if (number := entry.conf.get("shards"))), None)
 
 
 def outcome_counts(lake: Lake, version: int | None = None) -> dict[str, int]:

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ class Lake:
         database: Quoted name of the schema that holds the tables, ready for SQL.
         folder: Absolute folder or URI; None for a lake in a catalog.
         reads: Whether it was opened for reading alone.
+        seen: What `entries` read last; `runs` may say more by now.
     """
 
     spark: SparkSession
@@ -63,6 +64,9 @@ class Lake:
     database: str
     folder: str | None
     reads: bool = False
+    seen: list[Entry] = field(default_factory=list, repr=False, compare=False)
+    _queries: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """The query of each view, as it was found or made; only to spare asking the catalog again."""
 
     @classmethod
     def open(cls, spark: SparkSession, location: str, *, create: bool = True, reads: bool = False) -> Lake:
@@ -105,7 +109,7 @@ class Lake:
         readers make do with what they find.
         """
         for view, query in self._views():
-            if self._text_of(view) == query:
+            if self._is_view(view, query):
                 continue
             try:
                 self.spark.sql(
@@ -115,6 +119,8 @@ class Lake:
                 if not is_forbidden(error):
                     raise
                 logger.warning("the view %s stays as it was: its owner has to run a command that writes", view)
+            else:
+                self._queries[view] = query
 
     def _views(self) -> list[tuple[str, str]]:
         entries = self.entries()
@@ -122,20 +128,26 @@ class Lake:
             self.name, lineage(entries), oldest=oldest_readable(entries), has_corpus=self.exists("corpus")
         )
 
-    def _text_of(self, view: str) -> str | None:
-        """Give the query of a view as the catalog has it; None where there is no such view."""
+    def _is_view(self, view: str, query: str) -> bool:
+        """Say whether there is a view with this query."""
         if not self.exists(view):
-            return None
+            return False
+        if self._queries.get(view) != query:
+            self._queries[view] = self._text_of(view)
+        return self._queries[view] == query
+
+    def _text_of(self, view: str) -> str:
         about = self.spark.sql(f"DESCRIBE TABLE EXTENDED {self.name(view)}")
         rows = about.where("col_name = 'View Text'").select("data_type").collect()
-        return str(rows[0][0]) if rows else None
+        return str(rows[0][0]) if rows else ""
 
     def entries(self) -> tuple[Entry, ...]:
         """Read what `runs` says of versions of the corpus, of ingests and of clean-ups: a few numbers per command.
 
         All that a command wants to know of the commands before it is read by this one query, which Spark compiles once.
         """
-        return tuple(map(Entry.of, self.rows("runs", asked=ENTRIES)))
+        self.seen[:] = map(Entry.of, self.rows("runs", asked=ENTRIES))
+        return tuple(self.seen)
 
     def name(self, table: str) -> str:
         """Give the qualified, quoted name of a table or view."""

@@ -132,7 +132,7 @@ def applied(
 def with_passes_done(lake: Lake, passes: tuple[AnyPass, ...], version: int | None) -> DataFrame:
     """Give the corpus rows with the number of `passes` each has gone through; NULL where it is off the chain."""
     done = F.lit(None).cast("int")
-    for number, run_ids in runs_by_passes_done(Chain.of(passes), ledger.chains(lake)).items():
+    for number, run_ids in runs_by_passes_done(Chain.of(passes), ledger.chains(lake, version)).items():
         done = F.when(F.col("run_id").isin(run_ids), F.lit(number)).otherwise(done)
     return lake.read("corpus", version).withColumn(PASSES_DONE, done)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 psutil = pytest.importorskip("psutil")
 
 SEED = int(os.environ.get("PROX_SPARK_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
-PAGES = 60
+PAGES = 60 if THOROUGH else 24  # three waves in each pass; or two, and one
 VICTIMS = ("driver", "jvm", "worker")
 LINE = Path(__file__).with_name("line.py")
 ROOT = LINE.parent.parent.parent

@@ -87,6 +87,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         "PROX_HOME": sys.prefix,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "MASTER_PORT": "0",
         "MASTER_WEBUI_PORT": "0",
         "WORKER_WEBUI_PORT": "0",
@@ -155,7 +156,7 @@ def settings(cluster: Cluster, wheel: Path) -> Path:
         "lake": str(cluster.folder / "lake"),
         "spark": spark,
         "ingest": {"shards": 16, "unit_bytes": 200_000},
-        "refine": {"wave_texts": 30, "batch_texts": 8, "partitions": 4},
+        "refine": {"wave_texts": 40, "batch_texts": 8, "partitions": 4},
     }
     path = cluster.folder / "prox.yaml"
     path.write_text(yaml.safe_dump(filled), encoding="utf-8")

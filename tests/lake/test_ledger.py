@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -25,15 +26,16 @@ DOC = Chain(('{"name": "doc"}',))
 class Entries:
     """A lake of which nothing is asked but what its `runs` say."""
 
-    def __init__(self, *entries: Entry) -> None:
+    def __init__(self, *entries: Entry, seen: Sequence[Entry] = ()) -> None:
         self._entries = entries
+        self.seen = list(seen)
 
     def entries(self) -> tuple[Entry, ...]:
         return self._entries
 
 
-def lake(*entries: Entry) -> Lake:
-    return cast("Lake", Entries(*entries))
+def lake(*entries: Entry, seen: Sequence[Entry] = ()) -> Lake:
+    return cast("Lake", Entries(*entries, seen=seen))
 
 
 def test_the_shards_are_those_of_the_first_ingest_whatever_later_ones_were_told() -> None:
@@ -51,6 +53,13 @@ def test_a_lake_without_an_ingest_or_with_one_that_did_not_say_has_the_default()
 def test_chains_are_those_of_runs_that_published() -> None:
     published, empty = Entry("1", "apply", 1, DOC), Entry("2", "ingest")
     assert ledger.chains(lake(published, empty, Entry("3", "ingest", 0))) == {"1": DOC, "3": Chain()}
+
+
+def test_what_was_read_of_a_version_is_not_read_again_and_of_a_later_one_it_is() -> None:
+    first, second = Entry("1", "ingest", 0), Entry("2", "apply", 1, DOC)
+    assert ledger.chains(lake(first, second, seen=[first]), 0) == {"1": Chain()}
+    assert ledger.chains(lake(first, second, seen=[first]), 1) == {"1": Chain(), "2": DOC}
+    assert ledger.chains(lake(first, second, seen=[first])) == {"1": Chain(), "2": DOC}
 
 
 def test_ids_of_runs_sort_by_time_and_say_the_command() -> None:
