@@ -66,7 +66,8 @@ class Lake:
     reads: bool = False
     seen: list[Entry] = field(default_factory=list, repr=False, compare=False)
     _queries: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
-    """The query of each view, as it was found or made; only to spare asking the catalog again."""
+    """The query of each view, as it was found or made; only to spare asking the catalog again, as the next."""
+    _there: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def open(cls, spark: SparkSession, location: str, *, create: bool = True, reads: bool = False) -> Lake:
@@ -161,8 +162,13 @@ class Lake:
                 self._keep_history(table)
 
     def exists(self, table: str) -> bool:
-        """Say whether the table has a first version."""
-        return self.spark.catalog.tableExists(self.name(table))
+        """Say whether the table has a first version, or whether there is the view; a table that was there stays."""
+        if table in self._there:
+            return True
+        is_there = self.spark.catalog.tableExists(self.name(table))
+        if is_there and table in schema.TABLES:
+            self._there.add(table)
+        return is_there
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """Read a table, as it is now or as it was at a version; one that is not there yet reads as empty."""
