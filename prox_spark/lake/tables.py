@@ -64,10 +64,10 @@ class Lake:
     database: str
     folder: str | None
     reads: bool = False
-    seen: list[Entry] = field(default_factory=list, repr=False, compare=False)
-    _queries: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    seen: list[Entry] = field(default_factory=list, init=False, repr=False, compare=False)
+    _queries: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The query of each view, as it was found or made; only to spare asking the catalog again, as the next."""
-    _there: set[str] = field(default_factory=set, repr=False, compare=False)
+    _there: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @classmethod
     def open(cls, spark: SparkSession, location: str, *, create: bool = True, reads: bool = False) -> Lake:

@@ -1,4 +1,4 @@
-"""One lake that went through two passes with random programs; each test gets a copy of its folder."""
+"""One lake that went through two passes with random programs; a test that writes gets a copy of its folder."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def model(spark: SparkSession, home: Path, settings: Config) -> Path:
     pipeline.ingest(lake, "jsonl", [path], snapshot="one", settings=settings.ingest)
     pipeline.run(lake, settings)
     return home / "lake"
+
+
+@pytest.fixture(scope="session")
+def finished(spark: SparkSession, model: Path) -> Lake:
+    """Give the lake itself, to tests that only read it: to copy and open one takes longer than most of them."""
+    return Lake.open(spark, str(model))
 
 
 @pytest.fixture

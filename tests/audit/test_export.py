@@ -61,30 +61,32 @@ def test_an_export_holds_the_texts_of_the_version_and_says_where_they_come_from(
 
 
 def test_a_second_export_does_nothing_another_one_is_refused_and_a_foreign_folder_always(
-    lake: Lake, tmp_path: Path
+    finished: Lake, tmp_path: Path
 ) -> None:
     to = tmp_path / "out"
-    export(lake, 0, str(to), format="jsonl.zst")
+    export(finished, 0, str(to), format="jsonl.zst")
     first = (to / MANIFEST).read_bytes()
-    assert export(lake, 0, str(to), format="jsonl.zst").written is False
+    assert export(finished, 0, str(to), format="jsonl.zst").written is False
     assert (to / MANIFEST).read_bytes() == first
     with pytest.raises(UserError, match="holds another export"):
-        export(lake, 2, str(to), format="parquet")
-    assert export(lake, 2, str(to), format="parquet", overwrite=True).written is True
-    assert exported(to) == texts(lake, 2)
+        export(finished, 2, str(to), format="parquet")
+    assert export(finished, 2, str(to), format="parquet", overwrite=True).written is True
+    assert exported(to) == texts(finished, 2)
     assert not list(to.glob("*.zst"))
     (to / manifest_of(to)["files"][0]["path"]).write_bytes(b"cut")
     with pytest.raises(UserError, match="is not what its manifest says"):
-        export(lake, 2, str(to), format="parquet")
+        export(finished, 2, str(to), format="parquet")
     (to / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"no export \(notes.txt\)"):
-        export(lake, 2, str(to), format="parquet", overwrite=True)
+        export(finished, 2, str(to), format="parquet", overwrite=True)
     assert (to / "notes.txt").read_text() == "mine"
 
 
-def test_what_was_cut_short_has_no_manifest_and_is_completed_by_the_same_command(lake: Lake, tmp_path: Path) -> None:
+def test_what_was_cut_short_has_no_manifest_and_is_completed_by_the_same_command(
+    finished: Lake, tmp_path: Path
+) -> None:
     to = tmp_path / "out"
-    export(lake, 2, str(to), format="mds")
+    export(finished, 2, str(to), format="mds")
     whole = {path.name: path.read_bytes() for path in to.iterdir() if path.name != MANIFEST}
     manifest = manifest_of(to)
     # As a kill leaves it: begun, some files, a part of one under its hidden name, no manifest.
@@ -95,8 +97,8 @@ def test_what_was_cut_short_has_no_manifest_and_is_completed_by_the_same_command
     (to / name).unlink()
     (to / f".{name}.0a1b2c3d.tmp").write_bytes(b"half")
     with pytest.raises(UserError, match="holds another export"):
-        export(lake, 1, str(to), format="mds")
-    assert export(lake, 2, str(to), format="mds").written is True
+        export(finished, 1, str(to), format="mds")
+    assert export(finished, 2, str(to), format="mds").written is True
     assert {path.name: path.read_bytes() for path in to.iterdir() if path.name != MANIFEST} == whole
     assert manifest_of(to)["files"] == manifest["files"]
 
@@ -112,8 +114,8 @@ def test_who_was_forgotten_is_not_exported_from_an_old_version_either(lake: Lake
     assert exported(to).keys() == texts(lake, 0).keys() - {victim}
 
 
-def test_dropped_documents_come_with_their_reason_when_asked_for(lake: Lake, tmp_path: Path) -> None:
-    export(lake, 2, str(tmp_path / "out"), format="parquet", dropped=True)
+def test_dropped_documents_come_with_their_reason_when_asked_for(finished: Lake, tmp_path: Path) -> None:
+    export(finished, 2, str(tmp_path / "out"), format="parquet", dropped=True)
     rows = [row for path in (tmp_path / "out").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert len(rows) == 40
     gone = [row for row in rows if row["text"] is None]
@@ -121,9 +123,9 @@ def test_dropped_documents_come_with_their_reason_when_asked_for(lake: Lake, tmp
 
 
 def test_the_command_says_what_it_wrote_and_what_does_not_fit(
-    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = Terminal(lake.location, capsys)
+    terminal = Terminal(finished.location, capsys)
     to = str(tmp_path / "out")
     said = terminal.json("export", "2", "--format", "jsonl.zst", "--to", to)
     assert (said["version"], said["place"], said["written"]) == (2, to, True)

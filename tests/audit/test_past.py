@@ -44,46 +44,46 @@ def test_a_tag_names_a_version_until_it_is_moved_or_removed(lake: Lake) -> None:
         tags.resolve(lake, "raw")
 
 
-def test_a_diff_counts_by_source_reason_and_operation_what_became_of_the_documents(lake: Lake) -> None:
-    compared = diff.diff(lake, 0, "latest")
+def test_a_diff_counts_by_source_reason_and_operation_what_became_of_the_documents(finished: Lake) -> None:
+    compared = diff.diff(finished, 0, "latest")
     counts = compared.summary()
-    now = lake.read("corpus")
+    now = finished.read("corpus")
     assert counts["documents"] == counts["kept"] + counts["edited"] + counts["dropped"] == 40
     assert counts["dropped"] == now.where("text IS NULL").count()
     assert (
         counts["edited"]
-        == now.join(lake.read("documents").withColumnRenamed("text", "old"), "doc_id")
+        == now.join(finished.read("documents").withColumnRenamed("text", "old"), "doc_id")
         .where("text IS NOT NULL AND text <> old")
         .count()
     )
     assert [(row["source"], row["snapshot"], row["documents"]) for row in counts["by_source"]] == [("jsonl", "one", 40)]
     assert sum(row["documents"] for row in counts["by_reason"]) == counts["dropped"]
-    edits = lake.sql("SELECT count(*) FROM edits").first()[0]
+    edits = finished.sql("SELECT count(*) FROM edits").first()[0]
     assert sum(row["operations"] for row in counts["by_operation"]) == edits
-    back = diff.diff(lake, 2, 0).summary()
+    back = diff.diff(finished, 2, 0).summary()
     assert (back["restored"], back["dropped"], back["by_operation"]) == (counts["dropped"], 0, [])
     assert (back["words_before"], back["words_after"]) == (counts["words_after"], counts["words_before"])
 
 
-def test_a_sample_shows_changed_documents_and_the_same_ones_again(lake: Lake) -> None:
-    compared = diff.diff(lake, 0, 2)
-    drawn = diff.sample(lake, compared, 4)
-    assert [row["doc_id"] for row in drawn] == [row["doc_id"] for row in diff.sample(lake, compared, 4)]
+def test_a_sample_shows_changed_documents_and_the_same_ones_again(finished: Lake) -> None:
+    compared = diff.diff(finished, 0, 2)
+    drawn = diff.sample(finished, compared, 4)
+    assert [row["doc_id"] for row in drawn] == [row["doc_id"] for row in diff.sample(finished, compared, 4)]
     assert all(row["before"] != row["after"] for row in drawn)
-    largest = diff.sample(lake, compared, 3, largest=True)
+    largest = diff.sample(finished, compared, 3, largest=True)
     changes = [abs(row["words_after"] - row["words_before"]) for row in largest]
     assert changes == sorted(changes, reverse=True)
-    one = diff.document(lake, largest[0]["doc_id"][:20], 0)
+    one = diff.document(finished, largest[0]["doc_id"][:20], 0)
     assert (one["before"]["text"], one["after"]["text"]) == (largest[0]["before"], largest[0]["after"])
 
 
-def test_the_view_removed_holds_each_line_that_an_operation_took_out(lake: Lake) -> None:
-    rows = lake.sql(
+def test_the_view_removed_holds_each_line_that_an_operation_took_out(finished: Lake) -> None:
+    rows = finished.sql(
         "SELECT r.*, d.text AS before FROM removed AS r JOIN documents AS d USING (doc_id) WHERE op = 'remove_lines'"
     ).collect()
     assert rows
     assert all(row["before"].split("\n")[row["line"]] == row["text"] for row in rows)
-    found = lake.sql("SELECT sum(found) FROM edits WHERE op = 'remove_lines' AND status = 'applied'").first()[0]
+    found = finished.sql("SELECT sum(found) FROM edits WHERE op = 'remove_lines' AND status = 'applied'").first()[0]
     assert len(rows) <= found  # operations of documents that ended as they began are not counted
 
 

@@ -69,8 +69,8 @@ def chunk_type(programs: DataFrame) -> StructType:
     return kind.elementType
 
 
-def test_any_single_tampering_with_a_row_is_found_and_no_other_row_is_blamed(lake: Lake) -> None:
-    chain, rows = chain_of(lake)
+def test_any_single_tampering_with_a_row_is_found_and_no_other_row_is_blamed(finished: Lake) -> None:
+    chain, rows = chain_of(finished)
     edited = rows.where("outcome = 'edited' AND size(ops) > 0").select("doc_id").orderBy("doc_id")
     victims = dict(zip(TAMPERINGS, [row[0] for row in edited.collect()], strict=False))
     assert {"text", "ops"} <= victims.keys(), "the random lake has too few edited documents"
@@ -79,46 +79,46 @@ def test_any_single_tampering_with_a_row_is_found_and_no_other_row_is_blamed(lak
         value, is_victim = TAMPERINGS[column], F.col("doc_id") == victim
         changed = F.expr(value).cast(rows.schema[column].dataType) if column != "ops" else F.lit(None)
         tampered = tampered.withColumn(column, F.when(is_victim, changed).otherwise(F.col(column)))
-    found = replayed(tampered, lake.read("documents"), lake.read("programs"), chain).collect()
+    found = replayed(tampered, finished.read("documents"), finished.read("programs"), chain).collect()
     assert {row["key"] for row in found} == set(victims.values())
     named = {row["key"]: row["detail"] for row in found if row["check"] == "row" and row["detail"].startswith("other")}
     assert all(column in named[victim] for column, victim in victims.items())
     assert {row["key"] for row in found if row["check"] == "operations"} >= {victims["text"], victims["ops"]}
 
 
-def test_a_missing_program_and_changed_documents_are_found_by_replaying(lake: Lake) -> None:
-    chain, rows = chain_of(lake)
+def test_a_missing_program_and_changed_documents_are_found_by_replaying(finished: Lake) -> None:
+    chain, rows = chain_of(finished)
     one, two, three = (row[0] for row in rows.where("outcome = 'edited'").select("doc_id").limit(3).collect())
-    documents = lake.read("documents")
+    documents = finished.read("documents")
     text = F.when(F.col("doc_id") == one, "another text").otherwise(F.col("text"))
     gone = documents.where(F.col("doc_id") == two).select("text_sha256")
-    programs = lake.read("programs").join(gone, "text_sha256", "left_anti")
+    programs = finished.read("programs").join(gone, "text_sha256", "left_anti")
     found = replayed(rows, documents.withColumn("text", text), programs, chain).collect()
     assert {(row["check"], row["key"]) for row in found} >= {("hash", one), ("row", one), ("no_program", two)}
     assert three not in {row["key"] for row in found}
 
 
-def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other_is_blamed(lake: Lake) -> None:
-    chain, rows = chain_of(lake)
+def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other_is_blamed(finished: Lake) -> None:
+    chain, rows = chain_of(finished)
     ids = [row[0] for row in rows.where("outcome = 'edited'").select("doc_id").orderBy("doc_id").limit(5).collect()]
     victims = dict(zip(("url", "source", "snapshot", "metadata", "text_sha256"), ids, strict=True))
-    documents = lake.read("documents")
+    documents = finished.read("documents")
     for column, victim in victims.items():
         changed = F.when(F.col("doc_id") == victim, F.expr(TAMPERINGS[column])).otherwise(F.col(column))
         documents = documents.withColumn(column, changed)
-    found = replayed(rows, documents, lake.read("programs"), chain).collect()
+    found = replayed(rows, documents, finished.read("programs"), chain).collect()
     assert {row["key"] for row in found} == set(ids)
     named = {row["key"]: row["detail"] for row in found if row["check"] == "row" and row["detail"].startswith("other")}
     assert all(column in named[victims[column]] for column in ("url", "source", "snapshot", "metadata"))
     assert {row["check"] for row in found if row["key"] == victims["text_sha256"]} >= {"hash"}
 
-    shards = ledger.shards(lake, default=IngestSettings().shards)
-    assert placed(lake.read("documents"), shards).isEmpty()
+    shards = ledger.shards(finished, default=IngestSettings().shards)
+    assert placed(finished.read("documents"), shards).isEmpty()
     moved = F.when(F.col("doc_id") == ids[0], (F.col("shard") + 1) % shards).otherwise(F.col("shard"))
-    elsewhere = placed(lake.read("documents").withColumn("shard", moved), shards).collect()
+    elsewhere = placed(finished.read("documents").withColumn("shard", moved), shards).collect()
     assert [(row["check"], row["key"]) for row in elsewhere] == [("shard", ids[0])]
 
-    programs = lake.read("programs").where("pass_name = 'chunk'").orderBy("text_sha256")
+    programs = finished.read("programs").where("pass_name = 'chunk'").orderBy("text_sha256")
     one, two = (row[0] for row in programs.select("text_sha256").limit(2).collect())
     drop = "array(named_struct('op', 'drop_doc', 'line_start', NULL, 'line_end', NULL, 'source', NULL, 'target', NULL))"
     for column, key, value in (("completion", one, "'remove_lines(0, 7)'"), ("ops", two, drop)):
@@ -136,8 +136,8 @@ def test_any_single_tampering_with_a_document_or_a_program_is_found_and_no_other
 THOUGHTS = "<think>\ndrop_doc()\n</think>\nkeep_doc()"
 
 
-def test_a_program_that_an_earlier_parser_read_is_told_apart_from_one_that_was_changed(lake: Lake) -> None:
-    programs = lake.read("programs").where("pass_name = 'chunk'")
+def test_a_program_that_an_earlier_parser_read_is_told_apart_from_one_that_was_changed(finished: Lake) -> None:
+    programs = finished.read("programs").where("pass_name = 'chunk'")
     first = programs.first()
     assert first is not None
     chunk = first.asDict(recursive=True)["chunks"][0]
@@ -145,7 +145,7 @@ def test_a_program_that_an_earlier_parser_read_is_told_apart_from_one_that_was_c
     stored = {**chunk, "completion": THOUGHTS, "finish_reason": "stop", **thinking}
     assert [operation["op"] for operation in stored["ops"]] == ["drop_doc", "keep_doc"]
     rows = [("before", "chunk", [stored]), ("changed", "chunk", [{**stored, "ops": []}])]
-    table = lake.spark.createDataFrame(rows, schema.select(programs.schema, ("text_sha256", "pass_name", "chunks")))
+    table = finished.spark.createDataFrame(rows, schema.select(programs.schema, ("text_sha256", "pass_name", "chunks")))
     found = {row["key"].split("/")[0]: row["check"] for row in reparsed(table).collect()}
     assert found == {"before": READ_BEFORE, "changed": "program"}
 

@@ -102,6 +102,12 @@ def ingested(spark: SparkSession, ingested_model: Path, tmp_path: Path) -> Lake:
     return Lake.open(spark, str(tmp_path / "ingested"))
 
 
+@pytest.fixture(scope="module")
+def finished(spark: SparkSession, refined_model: Path) -> Lake:
+    """Give the lake that others are copies of, to tests that only read it."""
+    return Lake.open(spark, str(refined_model))
+
+
 @pytest.fixture
 def refined(spark: SparkSession, refined_model: Path, tmp_path: Path) -> Lake:
     """Give a lake of its own whose pages have been through both passes."""
@@ -109,33 +115,33 @@ def refined(spark: SparkSession, refined_model: Path, tmp_path: Path) -> Lake:
     return Lake.open(spark, str(tmp_path / "refined"))
 
 
-def test_each_command_adds_one_version_with_as_many_rows_as_there_are_documents(refined: Lake) -> None:
-    assert [entry["name"] for entry in history(refined)] == ["ingest", "apply", "apply"]
+def test_each_command_adds_one_version_with_as_many_rows_as_there_are_documents(finished: Lake) -> None:
+    assert [entry["name"] for entry in history(finished)] == ["ingest", "apply", "apply"]
     for version in range(3):
-        assert refined.sql(f"SELECT count(*) FROM corpus VERSION AS OF {version}").first()[0] == 3
-    assert texts(refined, 0) == PAGES
+        assert finished.sql(f"SELECT count(*) FROM corpus VERSION AS OF {version}").first()[0] == 3
+    assert texts(finished, 0) == PAGES
 
 
-def test_what_no_operation_touched_comes_out_byte_for_byte(refined: Lake) -> None:
-    after = texts(refined)
+def test_what_no_operation_touched_comes_out_byte_for_byte(finished: Lake) -> None:
+    after = texts(finished)
     assert after["https://a.example/1"] == PAGES["https://a.example/1"].split("\n", 1)[1]
     assert after["https://a.example/2"] is None
     assert after["https://a.example/3"] == PAGES["https://a.example/3"]
-    assert outcomes(refined) == {"1": ("edited", "chunk"), "2": ("dropped", "doc"), "3": ("kept", "chunk")}
+    assert outcomes(finished) == {"1": ("edited", "chunk"), "2": ("dropped", "doc"), "3": ("kept", "chunk")}
 
 
-def test_hashes_are_those_of_the_texts(refined: Lake) -> None:
-    wrong = refined.sql("SELECT count(*) FROM refined WHERE text_sha256 <> sha2(text, 256) OR text_sha256 IS NULL")
+def test_hashes_are_those_of_the_texts(finished: Lake) -> None:
+    wrong = finished.sql("SELECT count(*) FROM refined WHERE text_sha256 <> sha2(text, 256) OR text_sha256 IS NULL")
     assert wrong.first()[0] == 0
-    assert refined.sql("SELECT count(*) FROM corpus WHERE text IS NULL AND text_sha256 IS NOT NULL").first()[0] == 0
+    assert finished.sql("SELECT count(*) FROM corpus WHERE text IS NULL AND text_sha256 IS NOT NULL").first()[0] == 0
 
 
-def test_the_views_tell_which_operation_did_what(refined: Lake) -> None:
-    edits = refined.sql("SELECT url, pass_name, op, line_start, line_end, status, found FROM edits ORDER BY url, op")
+def test_the_views_tell_which_operation_did_what(finished: Lake) -> None:
+    edits = finished.sql("SELECT url, pass_name, op, line_start, line_end, status, found FROM edits ORDER BY url, op")
     rows = [tuple(row) for row in edits.collect()]
     assert ("https://a.example/1", "chunk", "remove_lines", 0, 0, "applied", 1) in rows
     assert ("https://a.example/2", "doc", "drop_doc", None, None, "applied", 0) in rows
-    versions = refined.sql("SELECT version, pass_name, kept, edited, dropped FROM versions ORDER BY version").collect()
+    versions = finished.sql("SELECT version, pass_name, kept, edited, dropped FROM versions ORDER BY version").collect()
     assert [tuple(row) for row in versions] == [(0, None, 0, 0, 0), (1, "doc", 2, 0, 1), (2, "chunk", 1, 1, 1)]
 
 
@@ -323,9 +329,9 @@ def test_a_lake_in_a_catalog_works_like_one_in_a_folder(spark: SparkSession, set
     assert outcomes(lake) == {"1": ("edited", "chunk"), "2": ("dropped", "doc"), "3": ("kept", "chunk")}
 
 
-def test_a_document_tells_its_life(refined: Lake) -> None:
-    doc_id = refined.sql("SELECT doc_id FROM documents WHERE url LIKE '%/1'").first()[0]
-    life = document(refined, doc_id[:12])
+def test_a_document_tells_its_life(finished: Lake) -> None:
+    doc_id = finished.sql("SELECT doc_id FROM documents WHERE url LIKE '%/1'").first()[0]
+    life = document(finished, doc_id[:12])
     assert life["document"]["metadata"] == '{"rank":19}'
     assert [(row["version"], row["outcome"]) for row in life["versions"]] == [
         (0, "not_run"),

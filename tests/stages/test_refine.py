@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -76,15 +77,22 @@ def configured(model: Model, *overrides: str) -> Config:
     return configuration.load(overrides=[*engine, passes, "refine.preflight_texts=0", *overrides])
 
 
-@pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path, model: Model) -> Lake:
-    """Give a lake of 60 documents with 40 distinct texts."""
-    lake = Lake.open(spark, str(tmp_path / "lake"))
+@pytest.fixture(scope="module")
+def ingested(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a lake of 60 documents with 40 distinct texts."""
+    folder = tmp_path_factory.mktemp("ingested")
     texts = [f"Page number {number % 40}.\nIt has a second line." for number in range(60)]
     lines = (json.dumps({"url": f"https://a.example/{number}", "text": text}) for number, text in enumerate(texts))
-    (tmp_path / "pages.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    pipeline.ingest(lake, "jsonl", [str(tmp_path / "pages.jsonl")], settings=configured(model).ingest)
-    return lake
+    (folder / "pages.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    pipeline.ingest(Lake.open(spark, str(folder / "lake")), "jsonl", [str(folder / "pages.jsonl")])
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(spark: SparkSession, ingested: Path, tmp_path: Path) -> Lake:
+    """Give a lake of its own with the documents."""
+    shutil.copytree(ingested, tmp_path / "lake")
+    return Lake.open(spark, str(tmp_path / "lake"))
 
 
 def test_every_distinct_text_is_asked_about_once_in_one_wave_or_many(lake: Lake, model: Model) -> None:
