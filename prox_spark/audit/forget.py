@@ -168,17 +168,18 @@ def _texts(lake: Lake, wanted: DataFrame) -> DataFrame:
     versions = retention(lake, "corpus").readable([made.version for made in lake.versions("corpus")])
     entries = lake.entries()
     current = {*versions[-1:], *(published.version for published in lineage(entries))}
+    documents = lake.read("documents")
     # Old versions still have documents that were forgotten before.
-    staying = lake.read("documents").select("doc_id").join(wanted, "doc_id", "left_anti")
-    mine = others = lake.read("documents").select("text_sha256").limit(0)
+    staying = documents.join(wanted, "doc_id", "left_anti")
+    mine = others = documents.select("text_sha256").limit(0)
     corpora = ((lake.read("corpus", version), version in current) for version in versions)
-    for frame, stands in ((lake.read("documents"), True), *corpora):
+    for frame, stands in ((documents, True), *corpora):
         keyed = frame.where("text_sha256 IS NOT NULL").select("doc_id", "text_sha256")
         mine = mine.union(keyed.join(wanted, "doc_id", "left_semi").select("text_sha256"))
         if stands:
             others = others.union(keyed.join(staying, "doc_id", "left_semi").select("text_sha256"))
     if chains := _edits_between(lake, entries):
-        unseen = _texts_between(lake, chains, wanted)
+        unseen = _texts_between(lake, chains, documents.join(wanted, "doc_id", "left_semi"))
         between = as_rows(unseen.join(mine, "text_sha256", "left_anti").distinct())
         if not between.isEmpty():  # else there is no need to compute those of all other documents
             mine = mine.union(between)
@@ -196,13 +197,12 @@ def _edits_between(lake: Lake, entries: Sequence[Entry]) -> list[tuple[PastPass,
     )
     behind = {Chain.from_json(row["behind"]) for row in refined.distinct().collect()}
     ends = {*behind, *(Chain(entry.passes.keys[:-1]) for entry in entries)}
-    beginnings = {chain.keys[:end]: None for chain in ends for end in range(1, len(chain) + 1)}
+    beginnings = {chain.keys[:end] for chain in ends for end in range(1, len(chain) + 1)}
     chains = (Chain(keys).passes() for keys in sorted(beginnings))
     return [chain for chain in chains if chain[-1].level != "document"]
 
 
-def _texts_between(lake: Lake, chains: Sequence[Sequence[PastPass]], ids: DataFrame) -> DataFrame:
-    documents = lake.read("documents").join(ids, "doc_id", "left_semi")
+def _texts_between(lake: Lake, chains: Sequence[Sequence[PastPass]], documents: DataFrame) -> DataFrame:
     frames = (catch_up.texts_after(lake, chain, documents).select("text_sha256") for chain in chains)
     return reduce(lambda one, other: one.union(other), frames)
 

@@ -94,7 +94,7 @@ def record(lake: Lake, run: Run, **columns: Any) -> dict[str, Any]:
     row |= {key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()}
     # Literals on one row of one task: a fifth of the commit goes into what `createDataFrame` does with a row.
     values = (F.lit(row.get(column.name)).cast(column.dataType).alias(column.name) for column in schema.RUNS)
-    lake.append("runs", lake.spark.range(0, 1, 1, 1).select(*values), run.commit())
+    lake.append("runs", lake.spark.range(0, 1, numPartitions=1).select(*values), run.commit())
     if "corpus_version" in columns or "readable_from" in columns.get("counts", ()):
         lake.create_views()  # they name versions: there is a new one, or old ones are gone
     return row

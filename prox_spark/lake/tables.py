@@ -66,8 +66,9 @@ class Lake:
     reads: bool = False
     seen: list[Entry] = field(default_factory=list, init=False, repr=False, compare=False)
     _queries: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """The query of each view, as it was found or made; only to spare asking the catalog again, as the next."""
+    """The query of each view, as it was found or made; spares asking the catalog again."""
     _there: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    """The tables that were found; they stay."""
 
     @classmethod
     def open(cls, spark: SparkSession, location: str, *, create: bool = True, reads: bool = False) -> Lake:
